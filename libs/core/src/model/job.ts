@@ -1,0 +1,126 @@
+import type { JsonObject } from './json.js';
+import type { Measurement, MetricSpec } from './metric.js';
+
+export type JobKind = 'deploy' | 'shift' | 'switch' | 'retire' | 'verify';
+
+export type JobState =
+  | 'queued'
+  | 'dispatched'
+  | 'claimed'
+  | 'running'
+  | 'actionRequired'
+  | 'succeeded'
+  | 'failed'
+  | 'cancelled'
+  | 'timedOut'
+  | 'rejected'
+  | 'unknown';
+
+/** States that absorb (I6). `unknown` is ended by a person's word only. */
+export const TERMINAL_JOB_STATES = ['succeeded', 'failed', 'cancelled', 'timedOut', 'rejected', 'unknown'] as const;
+
+/** What an executor gets: everything resolved but secrets. */
+export interface JobSpec {
+  /** Executor config with all templates rendered; for `verify` jobs empty. */
+  executor: JsonObject & { type: string };
+  /** For `verify` jobs: metrics with all templates rendered but those over `result`. */
+  metrics?: MetricSpec[];
+  /** The names that templates and metric conditions saw: `job`, `version`, `release`, `deployment`, `environment`, `resource`, `variables`. */
+  context: JsonObject;
+}
+
+export interface JobLimits {
+  /** From dispatched to claimed. */
+  pickupMs: number;
+  /** From running to a terminal state. */
+  runMs: number;
+  /** Without any sign of life while claimed or running. */
+  silenceMs: number;
+  /** A lease lasts this long and is renewed every third of it. */
+  leaseMs: number;
+}
+
+export interface Job {
+  id: string;
+  kind: JobKind;
+  releaseId: string;
+  rolloutId?: string;
+  deployment: string;
+  environment: string;
+  resource: string;
+  versionId: string;
+  version: string;
+  /** Set when this job brings an earlier release back. */
+  rollback: boolean;
+  pool: string;
+  executor: string;
+  state: JobState;
+  /** 1 for the first run; a retry is a new attempt of the same job. */
+  attempt: number;
+  attemptsMax: number;
+  /** Raised by every grant; a report with an older one changes nothing (I3). */
+  epoch: number;
+  agent?: string;
+  leaseUntil?: number;
+  limits: JobLimits;
+  queuedAt: number;
+  dispatchedAt?: number;
+  claimedAt?: number;
+  startedAt?: number;
+  finishedAt?: number;
+  /** Last sign of life from the agent that holds it. */
+  heardAt?: number;
+  /** A person or a rollback asked for it to stop. */
+  cancelAskedAt?: number;
+  /** When time alone changes it: backoff end, lease end or a deadline. */
+  wakeAt?: number;
+  percent?: number;
+  step?: string;
+  message?: string;
+  links: Record<string, string>;
+  outputs: JsonObject;
+}
+
+/** What an agent says of a job, in the order it says it; `n` counts the reports of one (job, epoch) from 1. */
+export type JobReport =
+  | { verb: 'started'; epoch: number; n: number; at: number }
+  | {
+      verb: 'progress';
+      epoch: number;
+      n: number;
+      at: number;
+      percent?: number;
+      step?: string;
+      message?: string;
+      links?: Record<string, string>;
+    }
+  | { verb: 'actionRequired'; epoch: number; n: number; at: number; message: string; link?: string }
+  | { verb: 'measured'; epoch: number; n: number; at: number; measurement: Measurement }
+  | {
+      verb: 'succeeded' | 'failed' | 'cancelled' | 'timedOut' | 'rejected' | 'unknown';
+      epoch: number;
+      n: number;
+      at: number;
+      message?: string;
+      outputs?: JsonObject;
+      links?: Record<string, string>;
+    };
+
+export type JobEvent =
+  | { type: 'dispatched' }
+  | { type: 'claim'; agent: string; leaseMs: number }
+  | { type: 'renew'; agent: string; epoch: number }
+  | { type: 'report'; report: JobReport }
+  | { type: 'time' }
+  /** The controller was not listening until now: what it did not hear does not count as silence. */
+  | { type: 'listeningSince'; since: number }
+  | { type: 'cancel'; because: string }
+  /** Taken back before it was claimed: halted rollout, freeze, newer decision. */
+  | { type: 'withdraw'; because: string }
+  /** A person says what became of an `unknown` job. */
+  | { type: 'resolve'; as: 'succeeded' | 'failed'; by: string };
+
+export type JobEffect =
+  /** Put it on the queue again (after backoff, or for another agent once a lease lapsed). */
+  | { type: 'requeue'; at: number }
+  | { type: 'announce'; verb: 'started' | 'succeeded' | 'failed' | 'cancelled' | 'timedOut' | 'rejected' | 'unknown' | 'actionRequired' | 'retrying' };

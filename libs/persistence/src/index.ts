@@ -1,2 +1,4 @@
+export * from './outbox.js';
 export * from './store.js';
+export * from './store.memory.js';
 export * from './table.js';

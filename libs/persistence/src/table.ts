@@ -22,8 +22,18 @@ export const instant = (): Column<number> => column<number>('instant');
 export const nullable = <V>(c: Column<V>): Column<V | undefined> => ({ type: c.type, nullable: true });
 
 export type RowOf<C extends Record<string, Column>> = {
-  [K in keyof C as undefined extends NonNullable<C[K]>['value'] ? (C[K] extends Column<infer V> ? (undefined extends V ? never : K) : never) : K]: C[K] extends Column<infer V> ? V : never;
-} & { [K in keyof C as C[K] extends Column<infer V> ? (undefined extends V ? K : never) : never]?: C[K] extends Column<infer V> ? V : never };
+  [
+    K in keyof C as undefined extends NonNullable<C[K]>['value']
+      ? C[K] extends Column<infer V>
+        ? undefined extends V
+          ? never
+          : K
+        : never
+      : K
+  ]: C[K] extends Column<infer V> ? V : never;
+} & {
+  [K in keyof C as C[K] extends Column<infer V> ? (undefined extends V ? K : never) : never]?: C[K] extends Column<infer V> ? V : never;
+};
 
 export interface Index<Row> {
   name: string;

@@ -8,6 +8,7 @@ export * from './feed.js';
 export * from './jobs.js';
 export * from './names.js';
 export * from './operations.js';
+export * from './permissions.js';
 export * from './reports.js';
 export * from './streams.js';
 export * from './subjects.js';

@@ -1,0 +1,53 @@
+import type { Command } from 'commander';
+import type { Cli } from '../cli.js';
+import { span } from '../render/when.js';
+import { columns } from '../terminal.js';
+
+/** `agent list|invite|revoke`. An agent itself is run by `agents/` (`slipway agent run`). */
+export function agentCommands(program: Command, cli: Cli): void {
+  const agent = program.command('agent').description('agents: who carries jobs out');
+  agent
+    .command('list')
+    .description('agents, as enrolled and as last heard of')
+    .action(async () => {
+      await cli.run(async ({ requests, output, now, }) => {
+        const [enrolled, heard] = await Promise.all([requests.ask('registry.agents', {}), requests.ask('scheduler.agents', {})]);
+        const agents = enrolled.agents.map((one) => ({ ...one, ...heard.agents.find((other) => other.agent === one.name) }));
+        output.result(agents, () =>
+          columns([
+            ['agent', 'pool', 'state', 'heard', 'executors'].map((head) => output.paint.dim(head)),
+            ...agents.map((one) => [
+              one.name,
+              one.pool,
+              one.revokedAt !== undefined ? output.paint.red('revoked') : (one.state ?? output.paint.yellow('never heard of')),
+              one.heardAt === undefined ? '–' : `${span(now() - one.heardAt)} ago`,
+              one.executors.join(', '),
+            ]),
+          ]),
+        );
+      });
+    });
+  agent
+    .command('invite')
+    .description('a one-time token with which an agent enrols (15 minutes)')
+    .argument('<name>')
+    .requiredOption('--pool <pool>')
+    .requiredOption('--executors <names>', 'comma separated, like command,http')
+    .action(async (name: string, options: { pool: string; executors: string }) => {
+      await cli.run(async ({ requests, output }) => {
+        const reply = await requests.ask('registry.inviteAgent', { agent: name, pool: options.pool, executors: options.executors.split(',') });
+        output.result(reply, () => reply.token);
+      });
+    });
+  agent
+    .command('revoke')
+    .description('its connection drops and its credential is worth nothing')
+    .argument('<name>')
+    .option('--reason <text>')
+    .action(async (name: string, options: { reason?: string }) => {
+      await cli.run(async ({ requests, output }) => {
+        const reply = await requests.ask('registry.revokeAgent', { agent: name, ...options });
+        output.result(reply, () => reply.done);
+      });
+    });
+}

@@ -1,0 +1,82 @@
+import type { OperationName, RequestOf } from '@slipway/contracts';
+import type { Command } from 'commander';
+import type { Cli } from '../cli.js';
+import { renderStatus } from '../render/status.js';
+
+interface RolloutOptions {
+  environment: string;
+  version?: string;
+  reason?: string;
+  all?: boolean;
+  resource?: string;
+}
+
+/** Commands that act on the rollout of a deployment in an environment. */
+const ROLLOUT_COMMANDS = [
+  ['pause', 'scheduler.pause', 'pause a rollout: nothing new begins'],
+  ['resume', 'scheduler.resume', 'resume a paused or halted rollout'],
+  ['promote', 'scheduler.promote', 'begin the next wave now; --all begins every wave'],
+  ['abort', 'scheduler.abort', 'end a rollout: what has begun finishes, the rest never begins'],
+  ['retry', 'scheduler.retryFailed', 'run the failed members of a rollout again'],
+  ['rollback', 'scheduler.rollback', 'bring one target (--resource) or all that took the version back to the last verified version'],
+  ['unquarantine', 'scheduler.releaseQuarantine', 'let a quarantined version go to its targets again'],
+] as const satisfies readonly (readonly [string, OperationName, string])[];
+
+/** `status`, `pause`, `resume`, `promote`, `abort`, `retry`, `rollback`, `unquarantine`, `cancel`, `resolve`. */
+export function schedulerCommands(program: Command, cli: Cli): void {
+  program
+    .command('status')
+    .description('what runs where, what is on its way and what waits')
+    .argument('[deployment]')
+    .option('-e, --environment <name>')
+    .option('-s, --system <name>')
+    .action(async (deployment: string | undefined, options: { environment?: string; system?: string }) => {
+      await cli.run(async ({ requests, output, now }) => {
+        const reply = await requests.ask('scheduler.status', { ...(deployment ? { deployment } : {}), ...options });
+        output.result(reply, () => renderStatus(reply.cells, now(), output.paint));
+      });
+    });
+
+  for (const [name, operation, about] of ROLLOUT_COMMANDS) {
+    const command = program
+      .command(name)
+      .description(about)
+      .argument('<deployment>')
+      .requiredOption('-e, --environment <name>')
+      .option('-v, --version <tag>')
+      .option('--reason <text>');
+    if (name === 'promote') command.option('--all', 'every later wave too', false);
+    if (name === 'rollback' || name === 'unquarantine') command.option('-r, --resource <identifier>');
+    command.action(async (deployment: string, options: RolloutOptions) => {
+      await cli.run(async ({ requests, output }) => {
+        const reply = await requests.ask(operation, { deployment, ...options } as RequestOf<typeof operation>);
+        output.result(reply, () => reply.done);
+      });
+    });
+  }
+
+  program
+    .command('cancel')
+    .description('cancel a job: its executor is told to stop')
+    .argument('<job>')
+    .option('--reason <text>')
+    .action(async (job: string, options: { reason?: string }) => {
+      await cli.run(async ({ requests, output }) => {
+        const reply = await requests.ask('scheduler.cancel', { job, ...options });
+        output.result(reply, () => reply.done);
+      });
+    });
+
+  program
+    .command('resolve')
+    .description('say what became of a job whose outcome is unknown')
+    .argument('<job>')
+    .requiredOption('--as <outcome>', 'succeeded or failed')
+    .requiredOption('--reason <text>')
+    .action(async (job: string, options: { as: 'succeeded' | 'failed'; reason: string }) => {
+      await cli.run(async ({ requests, output }) => {
+        const reply = await requests.ask('scheduler.resolve', { job, as: options.as, reason: options.reason });
+        output.result(reply, () => reply.done);
+      });
+    });
+}

@@ -1,0 +1,69 @@
+import type { RolloutView } from '@slipway/contracts';
+import { columns, progressBar, type Paint } from '../terminal.js';
+import { span } from './when.js';
+
+/** Members of one wave shown before the rest is counted. */
+const SHOWN_MEMBERS_MAX = 12;
+
+type Member = RolloutView['members'][number];
+
+/** One rollout, one line per target with state and progress (FEEL.md). */
+export function renderRollout(rollout: RolloutView, now: number, paint: Paint): string[] {
+  const done = rollout.members.filter((member) => member.letter === 's').length;
+  const wave = rollout.waves[rollout.wave];
+  const waves = rollout.waves.length > 1 && wave ? `   wave ${rollout.wave + 1} of ${rollout.waves.length} (${wave.name})` : '';
+  const because = rollout.because ? `   ${rollout.because}` : '';
+  const wake = rollout.wakeAt !== undefined && rollout.wakeAt > now && rollout.state === 'running' ? `   goes on in ${span(rollout.wakeAt - now)}` : '';
+  const head =
+    `${paint.bold(`${rollout.deployment} ${rollout.version} → ${rollout.environment}`)}   rollout ${rollout.id.slice(-6)} ${state(rollout.state, paint)}${waves}` +
+    `   ${done} of ${rollout.members.length} done · budget ${rollout.budget.used} of ${rollout.budget.of} used${wake}${because}`;
+  const rows: string[][] = [];
+  rollout.waves.forEach((part, index) => {
+    const members = rollout.members.slice(part.from, part.to);
+    if (members.every((member) => member.letter === '.') && index > rollout.wave) {
+      rows.push([part.name, `…${members.length} ${members.length === 1 ? 'target' : 'targets'}`, paint.dim(`· waits for wave ${rollout.waves[index - 1]?.name ?? ''}`)]);
+      return;
+    }
+    members.slice(0, SHOWN_MEMBERS_MAX).forEach((member, i) => rows.push([i === 0 ? part.name : '', member.resource, ...memberCells(member, paint)]));
+    if (members.length > SHOWN_MEMBERS_MAX) rows.push(['', `…${members.length - SHOWN_MEMBERS_MAX} more`, tally(members.slice(SHOWN_MEMBERS_MAX))]);
+  });
+  return [head, ...columns(rows, '  ').split('\n')];
+}
+
+function memberCells(member: Member, paint: Paint): string[] {
+  const { job } = member;
+  switch (member.letter) {
+    case '.':
+      return [paint.dim('· not begun')];
+    case 'j':
+      if (job?.state === 'queued' || job?.state === 'dispatched') return ['· queued', job.message ?? ''];
+      return [paint.cyan(`● ${job?.state ?? 'running'}`), `${progressBar(job?.percent ?? 0)} ${job?.step ?? job?.message ?? ''}`.trimEnd()];
+    case 'v':
+      return [paint.cyan('● verifying'), member.verified ?? ''];
+    case 's':
+      return [paint.green('✓ succeeded'), member.verified ? `verified ${member.verified}` : ''];
+    case 'f':
+      return [paint.red('✗ failed'), job?.message ?? ''];
+    case 'u':
+      return [paint.yellow('? unknown'), job?.message ?? 'a person must say what became of it'];
+    case 'x':
+      return [paint.dim('– excluded')];
+    case 'b':
+      return [paint.yellow('↩ rolling back'), job?.step ?? ''];
+    case 'r':
+      return [paint.yellow('↩ rolled back'), job?.message ?? ''];
+    default:
+      return [member.letter];
+  }
+}
+
+function state(word: string, paint: Paint): string {
+  if (word === 'completed') return paint.green(word);
+  return word === 'running' || word === 'pending' ? paint.cyan(word) : paint.yellow(word);
+}
+
+function tally(members: readonly Member[]): string {
+  const done = members.filter((member) => member.letter === 's').length;
+  const begun = members.filter((member) => member.letter !== '.').length;
+  return `${done} done, ${begun - done} under way`;
+}

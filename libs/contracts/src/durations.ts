@@ -37,14 +37,14 @@ export function nearestDuration(value: unknown): string {
   return unit !== undefined && unit in UNIT_MS ? `${said[1]}${unit}` : `${said[1]}m`;
 }
 
+const wrong = (value: unknown): string =>
+  value === undefined
+    ? 'is missing; write a duration like 10m (units: s, m, h, d)'
+    : `${JSON.stringify(value)} is not a duration; write ${nearestDuration(value)} (units: s, m, h, d)`;
+
 /** A duration as people write it, in milliseconds once parsed. */
 export const durationSchema = z
-  .string({
-    error: (issue) => `${JSON.stringify(issue.input)} is not a duration; write ${nearestDuration(issue.input)} (units: s, m, h, d)`,
-  })
-  .regex(/^(0|(\d+(\.\d+)?(ms|s|m|h|d))+)$/, {
-    error: (issue) => `${JSON.stringify(issue.input)} is not a duration; write ${nearestDuration(issue.input)} (units: s, m, h, d)`,
-    abort: true,
-  })
+  .string({ error: (issue) => wrong(issue.input) })
+  .regex(/^(0|(\d+(\.\d+)?(ms|s|m|h|d))+)$/, { error: (issue) => wrong(issue.input), abort: true })
   .refine((text) => parseDuration(text) !== undefined, 'is longer than ten years; write a shorter one')
   .transform((text) => parseDuration(text) as number);

@@ -1,5 +1,6 @@
 export * from './claims.js';
 export * from './decisions.js';
+export * from './documents/index.js';
 export * from './durations.js';
 export * from './enrolment.js';
 export * from './executors.js';

@@ -1,0 +1,40 @@
+import type { JsonObject } from '@slipway/core';
+import type { z } from 'zod';
+import { executorSchemas, providerSchemas } from '../executors.js';
+import { check, type Complaint } from './issues.js';
+import { didYouMean } from './nearest.js';
+import { valueAt, type DocumentPath } from './source.js';
+
+/** Types that SPEC names but whose configs are checked by the agent alone. */
+const EXECUTORS_ELSEWHERE = ['github-actions', 'argo-cd', 'terraform-cloud', 'terraform'];
+const PROVIDERS_ELSEWHERE = ['prometheus', 'datadog', 'terraform-cloud-run', 'argo-cd-health'];
+
+const holdsTemplate = (config: JsonObject, path: DocumentPath): boolean => {
+  const value = valueAt(config, path);
+  return typeof value === 'string' && value.includes('{{');
+};
+
+/** Complaints about a config template; a field that holds `{{ }}` is known only when it is rendered, and passes. */
+function checkAgainst(schema: z.ZodType | undefined, config: JsonObject): Complaint[] {
+  if (schema === undefined) return [];
+  const result = check(schema, config);
+  return 'data' in result ? [] : result.complaints.filter((complaint) => !holdsTemplate(config, complaint.path));
+}
+
+/** What is wrong with an executor's config template, as far as that is known before it is rendered. */
+export const checkExecutorConfig = (config: JsonObject & { type: string }): Complaint[] =>
+  checkAgainst(executorSchemas[config.type], config);
+/** What is wrong with a provider's config template. */
+export const checkProviderConfig = (config: JsonObject & { type: string }): Complaint[] =>
+  checkAgainst(providerSchemas[config.type], config);
+
+const unknownType = (what: string, type: string, known: string[]): string | undefined =>
+  known.includes(type)
+    ? undefined
+    : `${type} is no ${what} of Slipway's own; only an agent that has it can run this${didYouMean(type, known)}`;
+
+/** A warning when no agent of ours has this executor: jobs would wait for ever. */
+export const warnOfExecutor = (type: string): string | undefined =>
+  unknownType('executor', type, [...Object.keys(executorSchemas), ...EXECUTORS_ELSEWHERE]);
+export const warnOfProvider = (type: string): string | undefined =>
+  unknownType('provider', type, [...Object.keys(providerSchemas), ...PROVIDERS_ELSEWHERE]);

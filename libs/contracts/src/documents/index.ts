@@ -1,0 +1,9 @@
+export * from './config-check.js';
+export * from './json-schemas.js';
+export * from './kinds.js';
+export { completeMetric, type MetricUse } from './metric.js';
+export * from './nearest.js';
+export * from './read.js';
+export * from './resolve.js';
+export { EXCLUSIVE_RULES, type WrittenRule } from './rules.js';
+export { documentsInvalid, formatPath, formatProblem, type DocumentPath, type DocumentProblem, type SourceFile } from './source.js';

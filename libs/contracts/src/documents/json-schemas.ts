@@ -1,0 +1,29 @@
+import { z } from 'zod';
+import { documentSchemas, type DocumentKind } from './kinds.js';
+
+const SCHEMA_ID = 'https://slipway.dev/schemas';
+
+/** The JSON Schema of one kind of document, as people write it. */
+export function documentJsonSchema(kind: DocumentKind): Record<string, unknown> {
+  const schema = z.toJSONSchema(documentSchemas[kind], { io: 'input', target: 'draft-2020-12' }) as Record<string, unknown>;
+  return { ...schema, $id: `${SCHEMA_ID}/${kind.toLowerCase()}.json`, title: kind };
+}
+
+/** File name → JSON Schema: one for each kind, and `slipway.json` for files that hold documents of any kind. */
+export function documentJsonSchemas(): Record<string, Record<string, unknown>> {
+  const kinds = Object.keys(documentSchemas) as DocumentKind[];
+  const each = Object.fromEntries(kinds.map((kind) => [`${kind.toLowerCase()}.json`, documentJsonSchema(kind)]));
+  const any = {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: `${SCHEMA_ID}/slipway.json`,
+    title: 'Slipway document',
+    type: 'object',
+    required: ['kind'],
+    properties: { kind: { enum: kinds } },
+    allOf: kinds.map((kind) => ({
+      if: { properties: { kind: { const: kind }, state: { not: { const: 'absent' } } } },
+      then: { $ref: `${kind.toLowerCase()}.json` },
+    })),
+  };
+  return { ...each, 'slipway.json': any };
+}

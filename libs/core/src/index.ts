@@ -1,4 +1,7 @@
 export * from './errors.js';
+export * from './inventory/inventory.js';
+export * from './inventory/inventory-targets.js';
+export * from './inventory/version-history.js';
 export * from './model/decision.js';
 export * from './model/facts.js';
 export * from './model/inventory.js';

@@ -1,11 +1,17 @@
-import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { JetStreamApiError, jetstreamManager } from '@nats-io/jetstream';
 import { logChunkSchema, type LogChunk } from '@slipway/contracts';
 import { SlipwayError } from '@slipway/core';
 import type { Command } from 'commander';
 import type { Cli, Session } from '../cli.js';
 
-/** How long to wait for a further chunk of a log that is not followed. */
-const LAST_CHUNK_WAIT_MS = 400;
+/** Chunks read in one request. */
+const PAGE_CHUNKS = 500;
+/** The stream has no such message. */
+const NOT_FOUND_CODE = 404;
+/** While following: look for new chunks at once when one is heard, else this often. */
+const FOLLOW_LOOK_MS = 2_000;
+const FOLLOW_STEP_MS = 50;
 
 interface LogOptions {
   follow?: boolean;
@@ -31,23 +37,41 @@ export function logsCommand(program: Command, cli: Cli): void {
 
 async function logs(session: Session, name: string, options: LogOptions): Promise<void> {
   const job = await findJob(session, name, options);
-  const chunks: LogChunk[] = [];
-  const jsm = await jetstreamManager(session.nats);
   const subject = `slipway.agt.*.log.${job}`;
-  const consumer = await jetstream(session.nats).consumers.get('LOGS', { filter_subjects: [subject] });
-  let pending = Object.keys((await jsm.streams.info('LOGS', { subjects_filter: subject })).state.subjects ?? {}).length > 0;
-  while (pending || options.follow) {
-    const message = await consumer.next({ expires: options.follow ? 5_000 : Math.max(1_000, LAST_CHUNK_WAIT_MS) });
-    if (!message) {
-      if (!options.follow || (await ended(session, job))) break;
-      continue;
+  let news = false;
+  if (options.follow) session.nats.subscribe(subject, { callback: () => void (news = true) });
+  const all: LogChunk[] = [];
+  for (let seq = 1; ; ) {
+    const over = options.follow ? await ended(session, job) : true;
+    news = false;
+    for (let page = await readPage(session, subject, seq); page.chunks.length > 0; page = await readPage(session, subject, seq)) {
+      seq = page.next;
+      for (const chunk of page.chunks) {
+        if (session.output.format === 'json') all.push(chunk);
+        else print(chunk);
+      }
     }
-    const chunk = logChunkSchema.parse(message.json());
-    if (session.output.format === 'json') chunks.push(chunk);
-    else print(chunk);
-    pending = message.info.pending > 0;
+    if (over) break;
+    for (let waited = 0; !news && waited < FOLLOW_LOOK_MS; waited += FOLLOW_STEP_MS) await sleep(FOLLOW_STEP_MS);
   }
-  if (session.output.format === 'json') session.output.result(chunks, () => '');
+  if (session.output.format === 'json') session.output.result(all, () => '');
+}
+
+/** Chunks from this stream sequence on, straight from the stream: no consumer is made for a look. */
+async function readPage(session: Session, subject: string, seq: number): Promise<{ chunks: LogChunk[]; next: number }> {
+  const jsm = await jetstreamManager(session.nats);
+  const chunks: LogChunk[] = [];
+  let next = seq;
+  try {
+    const batch = await jsm.direct.getBatch('LOGS', { seq, next_by_subj: subject, batch: PAGE_CHUNKS });
+    for await (const message of batch) {
+      chunks.push(logChunkSchema.parse(message.json()));
+      next = message.seq + 1;
+    }
+  } catch (error) {
+    if (!(error instanceof JetStreamApiError) || error.code !== NOT_FOUND_CODE) throw error;
+  }
+  return { chunks, next };
 }
 
 function print(chunk: LogChunk): void {

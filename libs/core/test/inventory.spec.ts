@@ -2,19 +2,46 @@ import { describe, expect, it } from '@jest/globals';
 import { Inventory, type InventoryChange, type InventoryItem, type ResourceDoc } from '@slipway/core';
 import fc from 'fast-check';
 
-const resource = (identifier: string, metadata: Record<string, string> = {}): ResourceDoc => ({ identifier, name: identifier, kind: 'host', version: '1', metadata, config: {}, variables: {} });
-const environment = (name: string, system = 'shop'): InventoryItem => ({ kind: 'environment', name, doc: { name, system, resources: 'true', metadata: {} } });
+const resource = (identifier: string, metadata: Record<string, string> = {}): ResourceDoc => ({
+  identifier,
+  name: identifier,
+  kind: 'host',
+  version: '1',
+  metadata,
+  config: {},
+  variables: {},
+});
+const environment = (name: string, system = 'shop'): InventoryItem => ({
+  kind: 'environment',
+  name,
+  doc: { name, system, resources: 'true', metadata: {} },
+});
 const deployment = (name: string, system = 'shop'): InventoryItem => ({
   kind: 'deployment',
   name,
   doc: { name, system, resources: 'true', pool: 'p', executor: { type: 'command' }, variables: {}, verification: [], metadata: {} },
 });
 const host = (name: string): InventoryItem => ({ kind: 'resource', name, doc: resource(name) });
-const targets = (d: string, e: string, added: string[], removed: string[] = []): InventoryItem => ({ kind: 'targets', name: `${d}/${e}`, doc: { deployment: d, environment: e, added, removed } });
+const targets = (d: string, e: string, added: string[], removed: string[] = []): InventoryItem => ({
+  kind: 'targets',
+  name: `${d}/${e}`,
+  doc: { deployment: d, environment: e, added, removed },
+});
 const version = (d: string, tag: string, sequence: number): InventoryItem => ({
   kind: 'version',
   name: `${d}/${tag}`,
-  doc: { id: `${d}-${tag}`, deployment: d, tag, name: tag, status: 'ready', sequence, config: {}, metadata: {}, dependsOn: [], createdAt: 0 },
+  doc: {
+    id: `${d}-${tag}`,
+    deployment: d,
+    tag,
+    name: tag,
+    status: 'ready',
+    sequence,
+    config: {},
+    metadata: {},
+    dependsOn: [],
+    createdAt: 0,
+  },
 });
 
 const numbered = (items: InventoryItem[]): InventoryChange[] => items.map((item, at) => ({ revision: at + 1, at, item }));
@@ -23,11 +50,18 @@ const inventoryOf = (items: InventoryItem[]): Inventory => {
   for (const change of numbered(items)) inventory.apply(change);
   return inventory;
 };
-const namesOf = (touched: { pairs: { deployment: string; environment: string }[] }): string[] => touched.pairs.map((pair) => `${pair.deployment}/${pair.environment}`).sort();
+const namesOf = (touched: { pairs: { deployment: string; environment: string }[] }): string[] =>
+  touched.pairs.map((pair) => `${pair.deployment}/${pair.environment}`).sort();
 
 describe('the inventory', () => {
   it('knows at which revision each target was last concerned', () => {
-    const inventory = inventoryOf([environment('staging'), deployment('checkout'), host('a'), host('b'), targets('checkout', 'staging', ['a', 'b'])]);
+    const inventory = inventoryOf([
+      environment('staging'),
+      deployment('checkout'),
+      host('a'),
+      host('b'),
+      targets('checkout', 'staging', ['a', 'b']),
+    ]);
     expect(inventory.targetRevision('checkout', 'staging', 'a')).toBe(5);
     inventory.apply({ revision: 6, at: 0, item: host('a') });
     expect(inventory.targetRevision('checkout', 'staging', 'a')).toBe(6);
@@ -61,7 +95,12 @@ describe('the inventory', () => {
     expect(namesOf(touched(version('checkout', '1.0.0', 1)))).toEqual(['checkout/production', 'checkout/staging']);
     expect(namesOf(touched(host('a')))).toEqual(['checkout/staging', 'probe/lab']);
     expect(namesOf(touched(environment('staging')))).toEqual(shop);
-    expect(namesOf(touched(targets('catalog', 'staging', ['a'])))).toEqual(['catalog/production', 'catalog/staging', 'checkout/production', 'checkout/staging']);
+    expect(namesOf(touched(targets('catalog', 'staging', ['a'])))).toEqual([
+      'catalog/production',
+      'catalog/staging',
+      'checkout/production',
+      'checkout/staging',
+    ]);
     const policy = touched({ kind: 'policy', name: 'p', doc: { name: 'p', selector: 'true', enabled: true, priority: 0, rules: [] } });
     expect(policy.all).toBe(true);
     expect(namesOf(policy)).toHaveLength(5);
@@ -79,12 +118,17 @@ describe('the inventory', () => {
 
   it('orders the versions of a deployment by sequence, however they come', () => {
     fc.assert(
-      fc.property(fc.shuffledSubarray([1, 2, 3, 4, 5, 6, 7], { minLength: 1 }), fc.infiniteStream(fc.integer({ min: 0, max: 6 })), (order, again) => {
-        const repeated = [...order, order[(again.next().value ?? 0) % order.length] as number];
-        const inventory = inventoryOf(repeated.map((sequence) => version('checkout', `1.${sequence}.0`, sequence)));
-        expect(inventory.versions.of('checkout').map((v) => v.sequence)).toEqual([...order].sort((a, b) => a - b));
-        for (const sequence of order) expect(inventory.versions.byTag('checkout', `1.${sequence}.0`)).toBe(inventory.versions.byId(`checkout-1.${sequence}.0`));
-      }),
+      fc.property(
+        fc.shuffledSubarray([1, 2, 3, 4, 5, 6, 7], { minLength: 1 }),
+        fc.infiniteStream(fc.integer({ min: 0, max: 6 })),
+        (order, again) => {
+          const repeated = [...order, order[(again.next().value ?? 0) % order.length] as number];
+          const inventory = inventoryOf(repeated.map((sequence) => version('checkout', `1.${sequence}.0`, sequence)));
+          expect(inventory.versions.of('checkout').map((v) => v.sequence)).toEqual([...order].sort((a, b) => a - b));
+          for (const sequence of order)
+            expect(inventory.versions.byTag('checkout', `1.${sequence}.0`)).toBe(inventory.versions.byId(`checkout-1.${sequence}.0`));
+        },
+      ),
     );
   });
 
@@ -94,14 +138,25 @@ describe('the inventory', () => {
     fc.constantFrom('d1', 'd2').map((name) => deployment(name)),
     hosts.map(host),
     hosts.map((name): InventoryItem => ({ kind: 'resource', name, doc: null })),
-    fc.tuple(fc.constantFrom('d1', 'd2'), fc.constantFrom('e1', 'e2'), fc.uniqueArray(hosts), fc.uniqueArray(hosts)).map(([d, e, added, removed]) => targets(d, e, added, removed.filter((r) => !added.includes(r)))),
+    fc
+      .tuple(fc.constantFrom('d1', 'd2'), fc.constantFrom('e1', 'e2'), fc.uniqueArray(hosts), fc.uniqueArray(hosts))
+      .map(([d, e, added, removed]) =>
+        targets(
+          d,
+          e,
+          added,
+          removed.filter((r) => !added.includes(r)),
+        ),
+      ),
   );
 
   it('has for every target the revision of the last change that names it, its resource, deployment or environment', () => {
     fc.assert(
       fc.property(fc.array(change, { maxLength: 40 }), (items) => {
         const inventory = inventoryOf(items);
-        for (const d of ['d1', 'd2']) for (const e of ['e1', 'e2']) for (const r of ['h1', 'h2', 'h3']) expect(inventory.targetRevision(d, e, r)).toBe(expectedRevision(items, d, e, r));
+        for (const d of ['d1', 'd2'])
+          for (const e of ['e1', 'e2'])
+            for (const r of ['h1', 'h2', 'h3']) expect(inventory.targetRevision(d, e, r)).toBe(expectedRevision(items, d, e, r));
       }),
     );
   });
@@ -118,7 +173,9 @@ describe('the inventory', () => {
           for (const r of item.doc.added) restored.setTarget(item.doc.deployment, item.doc.environment, r, revision);
         }
         restored.advanceTo(items.length);
-        for (const d of ['d1', 'd2']) for (const e of ['e1', 'e2']) for (const r of ['h1', 'h2', 'h3']) expect(restored.targetRevision(d, e, r)).toBe(seen.targetRevision(d, e, r));
+        for (const d of ['d1', 'd2'])
+          for (const e of ['e1', 'e2'])
+            for (const r of ['h1', 'h2', 'h3']) expect(restored.targetRevision(d, e, r)).toBe(seen.targetRevision(d, e, r));
         expect([...restored.resources]).toEqual([...seen.resources]);
         expect(restored.revision).toBe(seen.revision);
       }),

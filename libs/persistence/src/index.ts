@@ -1,3 +1,4 @@
+export * from './inventory-mirror.js';
 export * from './outbox.js';
 export * from './store.js';
 export * from './store.memory.js';

@@ -24,7 +24,11 @@ export class Inventory implements RevisionSource {
   private readonly resourceDocs = new Map<string, ResourceDoc>();
   private readonly policyDocs = new Map<string, PolicyDoc>();
   private readonly metricSpecs = new Map<string, MetricSpec>();
-  private readonly revisions = { environment: new Map<string, number>(), deployment: new Map<string, number>(), resource: new Map<string, number>() };
+  private readonly revisions = {
+    environment: new Map<string, number>(),
+    deployment: new Map<string, number>(),
+    resource: new Map<string, number>(),
+  };
   /** deployment → environment → targets. */
   private readonly byDeployment = new Map<string, Map<string, InventoryTargets>>();
   private readonly strings = new StringPool();
@@ -158,13 +162,18 @@ export class Inventory implements RevisionSource {
         return this.inSystem(this.deploymentDocs.get(item.name)?.system, (targets) => targets.deployment === item.name);
       case 'targets': {
         const { deployment, environment } = item.doc;
-        return this.inSystem(this.environmentDocs.get(environment)?.system, (targets) => targets.deployment === deployment && targets.environment === environment);
+        return this.inSystem(
+          this.environmentDocs.get(environment)?.system,
+          (targets) => targets.deployment === deployment && targets.environment === environment,
+        );
       }
     }
   }
 
   private inSystem(system: string | undefined, orThis: (targets: InventoryTargets) => boolean = () => false): Touched {
-    const pairs = [...this.pairs()].filter((targets) => orThis(targets) || (system !== undefined && this.environmentDocs.get(targets.environment)?.system === system));
+    const pairs = [...this.pairs()].filter(
+      (targets) => orThis(targets) || (system !== undefined && this.environmentDocs.get(targets.environment)?.system === system),
+    );
     return { pairs, all: false };
   }
 

@@ -1,0 +1,116 @@
+import type { ReleaseEvent } from '@slipway/contracts';
+import { SlipwayError } from '@slipway/core';
+import type { InventoryChange } from '@slipway/core';
+import type { ServiceDeps } from '@slipway/hosting';
+import type { Inbound } from '@slipway/messaging';
+import type { Absorbed, Tx } from '@slipway/persistence';
+import { markFacts } from './decide/concern-of-facts.js';
+import type { RestingPair } from './decide/concern-of-facts.js';
+import type { Decider } from './decide/decider.js';
+import { LEVEL, Marks } from './decide/marks.js';
+import type { StagedFacts } from './facts/target-facts.js';
+import type { State } from './state.js';
+import { pairTable } from './tables.js';
+
+/** Pairs with no more targets than this in all are decided before the batch is acknowledged; larger ones by `wake`, where changes coalesce. */
+const DECIDE_AT_ONCE_TARGETS_MAX = 2_000;
+/** How often the feed is asked whether an event was missed. */
+const SWEEP_MS = 5_000;
+
+/** Takes in what the registry and the scheduler tell, and has decided what it concerns. */
+export class Consumer {
+  private sweptAt = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    private readonly deps: ServiceDeps,
+    private readonly state: State,
+    private readonly decider: Decider,
+  ) {}
+
+  /** One batch of `EVT/policy`. Repeats and stragglers are known by revision and sequence and change nothing. */
+  async take(batch: readonly Inbound[]): Promise<void> {
+    const changes: InventoryChange[] = [];
+    const releases: ReleaseEvent[] = [];
+    for (const message of batch) {
+      if (isRelease(message)) releases.push(message.body);
+      else if (isChange(message)) changes.push(message.body);
+      else throw strange(message);
+    }
+    const { marks, staged, behind } = await this.deps.store.transaction(async (tx) => this.absorb(tx, changes, releases));
+    if (staged !== undefined) this.state.targetFacts.adopt(staged);
+    if (behind) await this.catchUp();
+    const pairs = marks.list();
+    if (pairs.length === 0) return;
+    if (this.decider.weigh(pairs) <= DECIDE_AT_ONCE_TARGETS_MAX) await this.decider.decideMarked(pairs);
+    else this.deps.nudge();
+  }
+
+  /** Look whether the feed has more than the events brought, now and then. */
+  async sweep(now: number): Promise<void> {
+    if (now - this.sweptAt < SWEEP_MS) return;
+    this.sweptAt = now;
+    try {
+      await this.catchUp();
+    } catch (error) {
+      if (!(error instanceof SlipwayError) || error.kind !== 'unavailable') throw error;
+      this.deps.log.warn('the registry does not answer; decisions rest on what is known until it does', { error: error.message });
+    }
+  }
+
+  private async absorb(tx: Tx, changes: readonly InventoryChange[], releases: readonly ReleaseEvent[]) {
+    const marks = new Marks();
+    let behind = false;
+    let staged: StagedFacts | undefined;
+    if (changes.length > 0) {
+      const absorbed = await this.state.mirror.absorb(tx, changes);
+      markTouched(marks, absorbed);
+      behind = absorbed.behind;
+    }
+    if (releases.length > 0) {
+      staged = await this.state.targetFacts.stage(tx, releases);
+      if (staged.changes.length > 0) markFacts(marks, staged.changes, await this.restingPairs(tx, staged));
+    }
+    await this.decider.mark(tx, marks);
+    return { marks, staged, behind };
+  }
+
+  private async restingPairs(tx: Tx, staged: StagedFacts): Promise<RestingPair[]> {
+    const only = ['deployment', 'environment', 'restsOn'] as const;
+    const deployments = [...new Set(staged.changes.map((c) => c.after.deployment))];
+    const environments = [...new Set(staged.changes.map((c) => c.after.environment))];
+    const same = await tx.find(pairTable, { deployment: deployments }, { only });
+    const beside = await tx.find(pairTable, { environment: environments }, { only });
+    return [...new Map([...same, ...beside].map((row) => [`${row.deployment}/${row.environment}`, row])).values()];
+  }
+
+  private async catchUp(): Promise<void> {
+    let more = false;
+    await this.state.mirror.catchUp(this.deps.store, this.deps.requests, async (tx, absorbed) => {
+      const marks = new Marks();
+      markTouched(marks, absorbed);
+      more ||= marks.size > 0;
+      await this.decider.mark(tx, marks);
+    });
+    if (more) this.deps.nudge();
+  }
+}
+
+function markTouched(marks: Marks, absorbed: Absorbed): void {
+  for (const pair of absorbed.touched) marks.add(pair, LEVEL.judge);
+}
+
+function isRelease(message: Inbound): message is Inbound<ReleaseEvent> {
+  return message.subject.startsWith('slipway.evt.release.');
+}
+
+function isChange(message: Inbound): message is Inbound<InventoryChange> {
+  return typeof message.body === 'object' && message.body !== null && 'revision' in message.body;
+}
+
+function strange(message: Inbound): SlipwayError {
+  return new SlipwayError({
+    code: 'policy.event.strange',
+    kind: 'invalid',
+    message: `Taking in ${message.subject}: it is neither an inventory change nor a release event; the consumer's filters and its schema disagree`,
+  });
+}

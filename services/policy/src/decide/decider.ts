@@ -1,0 +1,201 @@
+import { subjects } from '@slipway/contracts';
+import type { ApprovalFact, NumberedDecision } from '@slipway/core';
+import type { ServiceDeps } from '@slipway/hosting';
+import type { OutboxMessage, Tx } from '@slipway/persistence';
+import type { State } from '../state.js';
+import type { Pair } from '../pairs.js';
+import { byPair, pairKey, pairsWhere } from '../pairs.js';
+import { approvalTable, decisionTable, dirtyTable, pairTable } from '../tables.js';
+import { judgePair } from './judge-pair.js';
+import type { Judged } from './judge-pair.js';
+import { LEVEL } from './marks.js';
+import type { Level, Marks } from './marks.js';
+import { TargetLists, viewPair } from './view-pair.js';
+import { factOfApproval } from '../approvals/approval-fact.js';
+
+/** Pairs judged in one transaction. */
+const PAIRS_PER_TRANSACTION_MAX = 50;
+/** A pair whose judging threw is tried again after this long. */
+const RETRY_MS = 5_000;
+
+/** Makes the decisions: reads what is known under the pairs' locks, judges, writes and publishes what changed. */
+export class Decider {
+  private readonly targetLists = new TargetLists();
+
+  constructor(
+    private readonly deps: ServiceDeps,
+    private readonly state: State,
+  ) {}
+
+  /** Note in the transaction of a change whom it concerns, so that a crash between it and the decision loses nothing. */
+  async mark(tx: Tx, marks: Marks): Promise<void> {
+    const list = marks.list();
+    if (list.length === 0) return;
+    const now = this.deps.clock.now();
+    const weak = list.filter((m) => m.level === LEVEL.candidates);
+    // A weak mark must not stand in for a strong one that is there already.
+    const strong = new Set(
+      weak.length === 0 ? [] : (await tx.find(dirtyTable, { ...pairsWhere(weak), level: LEVEL.judge }, { lock: 'wait' })).map(pairKey),
+    );
+    await tx.put(
+      dirtyTable,
+      list.map((m) => ({
+        deployment: m.deployment,
+        environment: m.environment,
+        level: strong.has(pairKey(m)) ? LEVEL.judge : m.level,
+        stamp: this.deps.ids.next(),
+        at: now,
+      })),
+    );
+  }
+
+  /** How many targets these pairs have: what judging them costs. */
+  weigh(pairs: readonly Pair[]): number {
+    let targets = 0;
+    for (const pair of pairs) targets += this.state.inventory.targets(pair.deployment, pair.environment)?.size ?? 0;
+    return targets;
+  }
+
+  /** Decide pairs that are marked. */
+  async decideMarked(pairs: readonly Pair[]): Promise<void> {
+    for (let at = 0; at < pairs.length; at += PAIRS_PER_TRANSACTION_MAX) {
+      const some = pairs.slice(at, at + PAIRS_PER_TRANSACTION_MAX);
+      await this.deps.store.transaction((tx) => this.decide(tx, some));
+    }
+  }
+
+  /**
+   * Decide in a transaction that the caller commits. Takes the pairs' locks first and reads the heads after, so that two copies of the service
+   * never publish an older knowledge under a newer number. Gives the decisions it published.
+   */
+  async decide(tx: Tx, pairs: readonly Pair[], options: { level?: Level; also?: string } = {}): Promise<NumberedDecision[]> {
+    await tx.lock(...pairs.map((pair) => `policy.pair:${pairKey(pair)}`));
+    await this.state.sync(tx);
+    const where = pairsWhere(pairs);
+    const dirty = byPair(pairs, await tx.find(dirtyTable, where));
+    const rows = byPair(pairs, await tx.find(pairTable, where));
+    const approvals = byPair(pairs, await tx.find(approvalTable, where));
+    const now = this.deps.clock.now();
+    const judged: Judged[] = [];
+    for (const pair of pairs) {
+      const key = pairKey(pair);
+      const row = rows.get(key)?.[0];
+      const mark = dirty.get(key)?.[0];
+      const timeCame = row?.reevaluateAt !== undefined && row.reevaluateAt <= now;
+      const level = options.level ?? (timeCame ? LEVEL.judge : (mark?.level as Level | undefined));
+      if (level === undefined) continue;
+      const facts: ApprovalFact[] = (approvals.get(key) ?? []).map(factOfApproval);
+      const view = viewPair(this.state, this.targetLists, pair, facts);
+      judged.push(
+        judgePair(pair, view, row, {
+          level,
+          now,
+          inventoryRevision: this.state.inventory.revision,
+          ...(options.also === undefined ? {} : { also: options.also }),
+        }),
+      );
+    }
+    await this.write(tx, judged, rows);
+    const stamps = [...dirty.values()].flat().map((mark) => mark.stamp);
+    if (stamps.length > 0) await tx.remove(dirtyTable, { stamp: stamps });
+    return judged.flatMap((j) => j.publish);
+  }
+
+  private async write(tx: Tx, judged: readonly Judged[], known: ReadonlyMap<string, unknown[]>): Promise<void> {
+    const rows = judged.map((j) => j.row).filter((row) => known.get(pairKey(row))?.[0] !== row);
+    if (rows.length > 0) await tx.put(pairTable, rows);
+    const published = judged.flatMap((j) => j.publish.filter((d) => j.row.open.some((o) => o.versionId === d.versionId)));
+    if (published.length > 0)
+      await tx.put(
+        decisionTable,
+        published.map((d) => decisionRow(d, this.state)),
+      );
+    for (const { row, closed } of judged) {
+      if (closed.length > 0)
+        await tx.remove(decisionTable, { deployment: row.deployment, environment: row.environment, versionId: closed });
+    }
+    const messages = judged.flatMap((j) => j.publish.map(decisionMessage));
+    if (messages.length > 0) await tx.send(messages);
+  }
+
+  /** Decide all that is marked or whose time has come. Gives the time of the next. */
+  async wake(now: number): Promise<number | undefined> {
+    for (;;) {
+      const due = await this.due(now);
+      if (due.length === 0) break;
+      await this.decideEach(due);
+      if (due.length < PAIRS_PER_TRANSACTION_MAX) break;
+    }
+    return this.next();
+  }
+
+  private async due(now: number): Promise<Pair[]> {
+    return this.deps.store.read(async (tx) => {
+      const only = ['deployment', 'environment'] as const;
+      const limit = PAIRS_PER_TRANSACTION_MAX;
+      const marked = await tx.find(dirtyTable, { at: { lte: now } }, { orderBy: { at: 'asc' }, limit, only });
+      const timed = await tx.find(pairTable, { reevaluateAt: { lte: now } }, { orderBy: { reevaluateAt: 'asc' }, limit, only });
+      return [
+        ...new Map(
+          [...marked, ...timed].map((row) => [pairKey(row), { deployment: row.deployment, environment: row.environment }]),
+        ).values(),
+      ];
+    });
+  }
+
+  /** All together; when that throws each alone, so that one that cannot be judged holds up no other. */
+  private async decideEach(pairs: readonly Pair[]): Promise<void> {
+    try {
+      await this.deps.store.transaction((tx) => this.decide(tx, pairs));
+    } catch (error) {
+      if (pairs.length > 1) {
+        for (const pair of pairs) await this.decideEach([pair]);
+        return;
+      }
+      this.deps.log.error('a pair could not be judged; what was decided stands', { pair: pairKey(pairs[0]!), error: String(error) });
+      await this.postpone(pairs[0]!);
+    }
+  }
+
+  private async postpone(pair: Pair): Promise<void> {
+    const at = this.deps.clock.now() + RETRY_MS;
+    await this.deps.store.transaction(async (tx) => {
+      await tx.put(dirtyTable, [{ ...pair, level: LEVEL.judge, stamp: this.deps.ids.next(), at }]);
+      await tx.patch(pairTable, [{ ...pair, reevaluateAt: at }]);
+    });
+  }
+
+  private async next(): Promise<number | undefined> {
+    return this.deps.store.read(async (tx) => {
+      const [marked] = await tx.find(dirtyTable, {}, { orderBy: { at: 'asc' }, limit: 1, only: ['at'] });
+      const [timed] = await tx.find(
+        pairTable,
+        { reevaluateAt: { gt: 0 } },
+        { orderBy: { reevaluateAt: 'asc' }, limit: 1, only: ['reevaluateAt'] },
+      );
+      const times = [marked?.at, timed?.reevaluateAt].filter((t) => t !== undefined);
+      return times.length === 0 ? undefined : Math.min(...times);
+    });
+  }
+}
+
+function decisionRow(decision: NumberedDecision, state: State) {
+  return {
+    deployment: decision.deployment,
+    environment: decision.environment,
+    versionId: decision.versionId,
+    sequence: state.inventory.versions.byId(decision.versionId)?.sequence ?? 0,
+    number: decision.number,
+    body: decision,
+  };
+}
+
+/** The event of a decision: what people look for comes first. */
+function decisionMessage(decision: NumberedDecision): OutboxMessage {
+  const { version, targets, verdict, because, reevaluateAt, deployment, environment, ...rest } = decision;
+  return {
+    subject: subjects.decision(deployment, environment, verdict),
+    id: `decision:${deployment}:${environment}:${decision.versionId}:${decision.number}`,
+    body: { version, targets, verdict, because, ...(reevaluateAt === undefined ? {} : { reevaluateAt }), deployment, environment, ...rest },
+  };
+}

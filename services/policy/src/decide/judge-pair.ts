@@ -1,0 +1,152 @@
+import { createHash } from 'node:crypto';
+import { evaluate } from '@slipway/core';
+import type { Decision, NumberedDecision, Version } from '@slipway/core';
+import type { OpenDecision, PairRow } from '../tables.js';
+import type { Pair } from '../pairs.js';
+import { LEVEL } from './marks.js';
+import type { Level } from './marks.js';
+import type { PairView } from './view-pair.js';
+
+/** What judging a pair asks to be written and published. */
+export interface Judged {
+  row: PairRow;
+  /** New or changed decisions, to be stored and published. */
+  publish: NumberedDecision[];
+  /** Versions whose decisions are open no longer. */
+  closed: string[];
+}
+
+export interface JudgeOptions {
+  level: Level;
+  now: number;
+  /** What this copy's mirror has reached. */
+  inventoryRevision: number;
+  /** Judge this version too when it is a candidate, even if newer ones are allowed everywhere: a person has just spoken of it. */
+  also?: string;
+}
+
+/**
+ * Judge the candidates of a pair, newest first, until every target has an allowed version; versions that jobs may rest on are judged as well.
+ * Only what changed is published: equal facts write nothing (I10).
+ */
+export function judgePair(pair: Pair, view: PairView | undefined, known: PairRow | undefined, options: JudgeOptions): Judged {
+  const row: PairRow = known ?? { ...pair, counter: 0, open: [], covered: false, restsOn: [] };
+  if (view === undefined)
+    return {
+      row: { ...pair, counter: row.counter, open: [], covered: false, restsOn: [] },
+      publish: [],
+      closed: row.open.map((o) => o.versionId),
+    };
+  if (options.level === LEVEL.candidates && nothingNew(view, row)) return { row, publish: [], closed: [] };
+
+  const { decisions, covered } = evaluateCandidates(view, row, options);
+  const publish: NumberedDecision[] = [];
+  const open: OpenDecision[] = [];
+  let counter = row.counter;
+  for (const decision of decisions) {
+    const last = row.open.find((o) => o.versionId === decision.versionId);
+    const next = nextOpen(decision, last, view, options.inventoryRevision);
+    if (next === last) {
+      open.push(last);
+      continue;
+    }
+    counter += 1;
+    open.push({ ...next, number: counter });
+    publish.push({ ...decision, number: counter, inventoryRevision: options.inventoryRevision });
+  }
+  const stays = open.filter((o) => stands(view, o.versionId));
+  const reevaluateAt = earliest(decisions.filter((d) => stands(view, d.versionId)).map((d) => d.reevaluateAt));
+  return {
+    row: {
+      ...pair,
+      counter,
+      open: stays,
+      covered,
+      restsOn: kindsOf(decisions, view.candidates),
+      ...(reevaluateAt === undefined ? {} : { reevaluateAt: Math.max(reevaluateAt, options.now + 1) }),
+    },
+    publish,
+    closed: row.open.filter((o) => !stays.some((s) => s.versionId === o.versionId)).map((o) => o.versionId),
+  };
+}
+
+/** True when the same candidates stand as were judged last, so that facts which no rule reads need no judging. */
+function nothingNew(view: PairView, row: PairRow): boolean {
+  if (!row.open.every((o) => stands(view, o.versionId))) return false;
+  return row.covered || view.candidates.every((v) => row.open.some((o) => o.versionId === v.id));
+}
+
+function stands(view: PairView, versionId: string): boolean {
+  const version = view.input.versions.get(versionId);
+  return version !== undefined && view.isCandidate(version);
+}
+
+function evaluateCandidates(view: PairView, row: PairRow, options: JudgeOptions): { decisions: Decision[]; covered: boolean } {
+  const decisions: Decision[] = [];
+  const judged = new Set<string>();
+  const judge = (version: Version): Decision => {
+    judged.add(version.id);
+    const decision = evaluate({ ...view.input, version }, options.now);
+    decisions.push(decision);
+    return decision;
+  };
+  let uncovered: Set<string> | 'all' = 'all';
+  let covered = view.input.targets.length === 0;
+  for (const version of view.candidates) {
+    if (covered) break;
+    uncovered = withoutAllowed(uncovered, judge(version), view.input);
+    covered = uncovered !== 'all' && uncovered.size === 0;
+  }
+  const restedOn = row.open.filter((o) => o.allows).map((o) => o.versionId);
+  for (const id of [...restedOn, ...(options.also === undefined ? [] : [options.also])]) {
+    const version = view.input.versions.get(id);
+    // One that is paused or rejected is judged a last time, so that what it allowed is withdrawn.
+    if (version !== undefined && !judged.has(id) && (view.isCandidate(version) || version.status !== 'ready')) judge(version);
+  }
+  return { decisions, covered };
+}
+
+/** The targets that still have no allowed version once this decision is known. */
+function withoutAllowed(uncovered: Set<string> | 'all', decision: Decision, input: PairView['input']): Set<string> | 'all' {
+  const allowed = decision.groups.filter((g) => g.verdict === 'allowed');
+  if (allowed.length === 0) return uncovered;
+  if (allowed.length === decision.groups.length) return new Set();
+  const left = uncovered === 'all' ? new Set(input.targets.map((t) => t.identifier)) : uncovered;
+  const rest = decision.groups.find((g) => g.rest);
+  if (rest?.verdict === 'allowed') {
+    const blocked = new Set(decision.groups.filter((g) => !g.rest && g.verdict !== 'allowed').flatMap((g) => g.resources));
+    return new Set([...left].filter((id) => blocked.has(id)));
+  }
+  for (const group of allowed) for (const id of group.resources) left.delete(id);
+  return left;
+}
+
+/** The same object when nothing changed; else what to remember of the new decision. */
+function nextOpen(decision: Decision, last: OpenDecision | undefined, view: PairView, inventoryRevision: number): OpenDecision {
+  const digest = digestOf(decision);
+  const allows = decision.groups.some((g) => g.verdict === 'allowed');
+  if (last !== undefined && last.digest === digest && !(allows && view.targetsRevision > last.inventoryRevision)) return last;
+  return { versionId: decision.versionId, number: 0, digest, inventoryRevision, allows };
+}
+
+/** Of everything that makes a decision different from another, which is not when it was made. */
+function digestOf(decision: Decision): string {
+  const { verdict, because, targets, groups, reevaluateAt } = decision;
+  return createHash('sha1')
+    .update(JSON.stringify([verdict, because, targets, groups, reevaluateAt]))
+    .digest('base64');
+}
+
+function kindsOf(decisions: readonly Decision[], candidates: readonly Version[]): string[] {
+  const kinds = new Set<string>();
+  for (const decision of decisions)
+    for (const group of decision.groups) for (const policy of group.policies) for (const rule of policy.rules) kinds.add(rule.rule);
+  // A version's own `dependsOn` reads what a `dependency` rule reads.
+  if (candidates.some((v) => v.dependsOn.length > 0)) kinds.add('dependency');
+  return [...kinds].sort();
+}
+
+function earliest(times: readonly (number | undefined)[]): number | undefined {
+  const known = times.filter((t) => t !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+}

@@ -1,0 +1,123 @@
+import { candidateVersions, targetKey } from '@slipway/core';
+import type { ApprovalFact, DecisionInput, Inventory, InventoryTargets, ResourceDoc, TargetFact, Version } from '@slipway/core';
+import type { Pair } from '../pairs.js';
+
+/** What a process knows of the world: its mirror of the inventory and its projection of the facts. */
+export interface World {
+  inventory: Inventory;
+  facts: ReadonlyMap<string, TargetFact>;
+}
+
+/** One pair as it is judged: all that the evaluator may read, but for the version. */
+export interface PairView {
+  input: Omit<DecisionInput, 'version'>;
+  /** Versions that may still go somewhere here, newest first. */
+  candidates: Version[];
+  /** Revision of the last change that concerns any of the targets. */
+  targetsRevision: number;
+  /** Deployable and newer than the oldest that runs, however many are newer still. */
+  isCandidate(version: Version): boolean;
+}
+
+/** The view of a pair, or undefined when it has no targets (any more). Nothing is copied that is as long as the inventory. */
+export function viewPair(world: World, targetsOf: TargetLists, pair: Pair, approvals: readonly ApprovalFact[]): PairView | undefined {
+  const { inventory, facts } = world;
+  const deployment = inventory.deployments.get(pair.deployment);
+  const environment = inventory.environments.get(pair.environment);
+  const system = environment && inventory.systems.get(environment.system);
+  const targets = inventory.targets(pair.deployment, pair.environment);
+  if (!deployment || !environment || !system || targets === undefined || targets.size === 0) return undefined;
+  const list = targetsOf.list(inventory, targets);
+  const oldest = oldestRunning(world, pair, list.docs);
+  return {
+    input: {
+      system,
+      deployment,
+      environment,
+      targets: list.docs,
+      targetFacts: facts,
+      environments: environmentsOf(inventory, targetsOf, pair),
+      deployments: deploymentsIn(inventory, targetsOf, pair),
+      versions: inventory.versions.byIds,
+      policies: [...inventory.policies.values()],
+      approvals: [...approvals],
+      // Their commands come with a later issue; until then there are none anywhere.
+      overrides: [],
+      freezes: [],
+      pins: [],
+    },
+    candidates: candidateVersions(inventory.versions.of(pair.deployment), oldest),
+    targetsRevision: list.revision,
+    isCandidate: (version) => version.status === 'ready' && version.sequence > oldest,
+  };
+}
+
+/** Sequence of the oldest version that runs at any of the targets; -1 when one of them runs none. */
+function oldestRunning(world: World, pair: Pair, targets: readonly ResourceDoc[]): number {
+  let oldest = Number.POSITIVE_INFINITY;
+  for (const target of targets) {
+    const running = world.facts.get(targetKey(pair.deployment, pair.environment, target.identifier))?.running;
+    if (running === undefined) return -1;
+    oldest = Math.min(oldest, world.inventory.versions.byId(running.version)?.sequence ?? -1);
+  }
+  return oldest;
+}
+
+function environmentsOf(inventory: Inventory, targetsOf: TargetLists, pair: Pair): DecisionInput['environments'] {
+  const system = inventory.environments.get(pair.environment)?.system;
+  const others: DecisionInput['environments'] = [];
+  for (const environment of inventory.environments.values()) {
+    if (environment.name === pair.environment || environment.system !== system) continue;
+    const targets = inventory.targets(pair.deployment, environment.name);
+    others.push({ environment, resources: targets === undefined ? [] : targetsOf.list(inventory, targets).identifiers });
+  }
+  return others;
+}
+
+function deploymentsIn(inventory: Inventory, targetsOf: TargetLists, pair: Pair): DecisionInput['deployments'] {
+  const all: DecisionInput['deployments'] = [];
+  for (const deployment of inventory.deployments.values()) {
+    const targets = inventory.targets(deployment.name, pair.environment);
+    all.push({ deployment, resources: targets === undefined ? [] : targetsOf.list(inventory, targets).identifiers });
+  }
+  return all;
+}
+
+/** The targets of a pair in a stable order (by identifier). */
+export interface TargetList {
+  docs: ResourceDoc[];
+  identifiers: string[];
+  /** Revision of the last change that concerns any of them. */
+  revision: number;
+}
+
+/** Remembers the sorted lists of targets, since most changes of the inventory concern few pairs: sorting 100,000 names takes longer than judging them. */
+export class TargetLists {
+  private readonly lists = new WeakMap<InventoryTargets, TargetList & { seen: number }>();
+
+  list(inventory: Inventory, targets: InventoryTargets): TargetList {
+    const known = this.lists.get(targets);
+    if (known !== undefined) {
+      if (known.seen === inventory.revision) return known;
+      if (known.docs.length === targets.size && targets.changedSince(known.seen).length === 0) {
+        known.seen = inventory.revision;
+        return known;
+      }
+    }
+    const list = { ...sorted(inventory, targets), seen: inventory.revision };
+    this.lists.set(targets, list);
+    return list;
+  }
+}
+
+function sorted(inventory: Inventory, targets: InventoryTargets): TargetList {
+  const identifiers = [...targets.resources()].sort();
+  const docs: ResourceDoc[] = [];
+  let revision = 0;
+  for (const identifier of identifiers) {
+    const doc = inventory.resources.get(identifier);
+    if (doc !== undefined) docs.push(doc);
+    revision = Math.max(revision, targets.revisionOf(identifier) ?? 0);
+  }
+  return { docs, identifiers, revision };
+}

@@ -1,0 +1,111 @@
+import type { ReleaseEvent } from '@slipway/contracts';
+import { targetKey } from '@slipway/core';
+import type { TargetFact } from '@slipway/core';
+import type { Tx } from '@slipway/persistence';
+import { headTable, targetFactTable } from '../tables.js';
+import type { TargetFactRow } from '../tables.js';
+import { projectRelease } from './project-release.js';
+
+const HEAD = 'facts';
+/** Rows per query when facts are loaded: more than one batch of events can write under one revision. */
+const LOAD_PAGE = 10_000;
+
+/** One batch of facts as a transaction wrote it, for `adopt` after the commit. */
+export interface StagedFacts {
+  revision: number;
+  /** Newer facts with what they replace. */
+  changes: { before: TargetFact | undefined; after: TargetFact }[];
+}
+
+/**
+ * The facts of all targets in memory, never ahead of what is committed. Every batch of writes raises the head's revision by one under a
+ * lock, so a reader that knows revision n has read all rows up to n and asks only for what came later: that keeps several copies of the
+ * service alike, and a transaction that was rolled back leaves no trace here.
+ */
+export class TargetFacts {
+  private readonly facts = new Map<string, TargetFact>();
+  private readonly texts = new Map<string, string>();
+  private revision = 0;
+
+  /** By `targetKey`. */
+  get all(): ReadonlyMap<string, TargetFact> {
+    return this.facts;
+  }
+
+  /** Read what was committed since the last time. */
+  async sync(tx: Pick<Tx, 'find'>): Promise<void> {
+    const [head] = await tx.find(headTable, { name: HEAD });
+    if (head === undefined || head.revision <= this.revision) return;
+    let from = this.revision + 1;
+    for (;;) {
+      const rows = await tx.find(targetFactTable, { revision: { gte: from } }, { orderBy: { revision: 'asc' }, limit: LOAD_PAGE });
+      for (const row of rows) this.take(factOf(row));
+      if (rows.length < LOAD_PAGE) break;
+      from = rows[rows.length - 1]!.revision;
+    }
+    this.revision = Math.max(this.revision, head.revision);
+  }
+
+  /** Write what these events tell, if it is news. The memory changes only by `adopt`, once the transaction has committed. */
+  async stage(tx: Tx, events: readonly ReleaseEvent[]): Promise<StagedFacts> {
+    await tx.lock(`policy.${HEAD}`);
+    await this.sync(tx);
+    const news = new Map<string, TargetFact>();
+    for (const event of events) {
+      const key = targetKey(event.deployment, event.environment, event.resource);
+      const known = news.get(key) ?? this.facts.get(key);
+      const after = projectRelease(known, event);
+      if (after !== known) news.set(key, after);
+    }
+    const revision = this.revision + 1;
+    if (news.size > 0) {
+      await tx.put(
+        targetFactTable,
+        [...news.values()].map((fact) => ({ ...fact, revision })),
+      );
+      await tx.put(headTable, [{ name: HEAD, revision }]);
+    }
+    return { revision, changes: [...news].map(([key, after]) => ({ before: this.facts.get(key), after })) };
+  }
+
+  /** Take over what was staged, after its commit. */
+  adopt(staged: StagedFacts): void {
+    if (staged.changes.length === 0) return;
+    for (const change of staged.changes) this.take(change.after);
+    if (staged.revision === this.revision + 1) this.revision = staged.revision;
+  }
+
+  private take(fact: TargetFact): void {
+    const key = targetKey(fact.deployment, fact.environment, fact.resource);
+    const known = this.facts.get(key);
+    if (known === undefined || fact.sequence > known.sequence) this.facts.set(key, this.compact(fact));
+  }
+
+  /** Names and ids stand in thousands of facts: keep one string of each. */
+  private compact(fact: TargetFact): TargetFact {
+    fact.deployment = this.shared(fact.deployment);
+    fact.environment = this.shared(fact.environment);
+    if (fact.running) fact.running = { ...fact.running, version: this.shared(fact.running.version), tag: this.shared(fact.running.tag) };
+    return fact;
+  }
+
+  private shared(text: string): string {
+    const known = this.texts.get(text);
+    if (known !== undefined) return known;
+    this.texts.set(text, text);
+    return text;
+  }
+}
+
+function factOf(row: TargetFactRow): TargetFact {
+  return {
+    deployment: row.deployment,
+    environment: row.environment,
+    resource: row.resource,
+    sequence: row.sequence,
+    ...(row.startedAt === undefined ? {} : { startedAt: row.startedAt }),
+    ...(row.running === undefined ? {} : { running: row.running }),
+    outcomes: row.outcomes,
+    quarantined: row.quarantined,
+  };
+}

@@ -1,0 +1,28 @@
+import { Inventory } from '@slipway/core';
+import type { TargetFact } from '@slipway/core';
+import { InventoryMirror } from '@slipway/persistence';
+import type { Tx } from '@slipway/persistence';
+import { TargetFacts } from './facts/target-facts.js';
+
+type Reader = Pick<Tx, 'find' | 'count'>;
+
+/** What this copy of the service holds in memory: the inventory and the facts, as new as the tables once `sync` is done. */
+export class State {
+  readonly mirror = new InventoryMirror();
+  readonly targetFacts = new TargetFacts();
+  private seen = new Inventory();
+
+  /** Read it without awaiting in between. */
+  get inventory(): Inventory {
+    return this.seen;
+  }
+
+  get facts(): ReadonlyMap<string, TargetFact> {
+    return this.targetFacts.all;
+  }
+
+  async sync(reader: Reader): Promise<void> {
+    this.seen = await this.mirror.current(reader);
+    await this.targetFacts.sync(reader);
+  }
+}

@@ -2,7 +2,7 @@ import type { JsonObject } from '@slipway/core';
 import type { z } from 'zod';
 import { executorSchemas, providerSchemas } from '../executors.js';
 import { check, type Complaint } from './issues.js';
-import { didYouMean } from './nearest.js';
+import { didYouMean } from './suggest.js';
 import { valueAt, type DocumentPath } from './source.js';
 
 /** Types that SPEC names but whose configs are checked by the agent alone. */

@@ -1,8 +1,8 @@
-export * from './config-check.js';
+export * from './check-expressions.js';
 export * from './json-schemas.js';
 export * from './kinds.js';
 export { completeMetric, type MetricUse } from './metric.js';
-export * from './nearest.js';
+export * from './suggest.js';
 export * from './read.js';
 export * from './resolve.js';
 export { EXCLUSIVE_RULES, type WrittenRule } from './rules.js';

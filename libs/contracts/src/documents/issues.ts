@@ -1,6 +1,6 @@
-import type { Json } from '@slipway/core';
+import { nearestName, type Json } from '@slipway/core';
 import { z } from 'zod';
-import { didYouMean, nearest } from './nearest.js';
+import { didYouMean } from './suggest.js';
 import { valueAt, type DocumentPath } from './source.js';
 
 /*
@@ -96,7 +96,7 @@ function fieldsAt(schema: z.core.$ZodType | undefined, path: DocumentPath): stri
 }
 
 function unknownField(key: string, fields: readonly string[]): { message: string; meant: string | undefined } {
-  const meant = nearest(key, fields);
+  const meant = nearestName(key, fields);
   const right = meant === undefined ? `there are ${fields.join(', ')}` : `did you mean ${meant}?`;
   return { meant, message: `is not a field here; ${right}` };
 }

@@ -9,7 +9,7 @@ import {
   type InventoryKind,
   type WrittenDocument,
 } from './kinds.js';
-import { didYouMean } from './nearest.js';
+import { didYouMean } from './suggest.js';
 import { formatPath, readSource, type DocumentPath, type DocumentProblem, type DocumentSource, type SourceFile } from './source.js';
 
 /** A document with its place, so that later checks can complain at the right line. */

@@ -139,6 +139,8 @@ export const scopes: Record<Exclude<CredentialRole, 'system'>, Scope> = {
       ...['CREATE', 'UPDATE', 'INFO'].map((verb) => `$JS.API.STREAM.${verb}.*`),
       '$JS.API.CONSUMER.NAMES.*',
       '$JS.API.CONSUMER.CREATE.>',
+      // With several filters the server wants the older subject.
+      '$JS.API.CONSUMER.DURABLE.CREATE.*.*',
       '$JS.API.CONSUMER.INFO.*.*',
     ],
     subscribe: [OWN_INBOX],

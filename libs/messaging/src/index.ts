@@ -1,1 +1,10 @@
+export * from './accounts/credentials.js';
+export * from './accounts/push-account.js';
+export * from './accounts/trust.js';
+export * from './connection.js';
 export * from './ports.js';
+export * from './provision.js';
+export { findFreePort } from './server/nats-process.js';
+export * from './server/find-nats-server.js';
+export * from './server/launch-nats-server.js';
+export * from './stream-drift.js';

@@ -42,8 +42,9 @@ export function columns(rows: readonly (readonly string[])[], indent = ''): stri
 
 /** `████████░░ 80 %` */
 export function progressBar(percent: number, width = 10): string {
-  const full = Math.round((Math.min(100, Math.max(0, percent)) / 100) * width);
-  return `${'█'.repeat(full)}${'░'.repeat(width - full)} ${Math.round(percent)} %`;
+  const bounded = Math.min(100, Math.max(0, percent));
+  const full = Math.round((bounded / 100) * width);
+  return `${'█'.repeat(full)}${'░'.repeat(width - full)} ${Math.round(bounded)} %`;
 }
 
 /** Rewrites a block of lines in place on a terminal; elsewhere prints only lines that are new. */

@@ -1,0 +1,157 @@
+import { describe, expect, it } from '@jest/globals';
+import type { ReplyOf, RolloutView, StatusCell } from '@slipway/contracts';
+import type { Obligations } from '@slipway/core';
+import { renderExplanation } from '../src/render/explain.js';
+import { renderRollout } from '../src/render/rollout.js';
+import { renderStatus } from '../src/render/status.js';
+import { NO_PAINT, paintFor, progressBar, visibleWidth } from '../src/terminal.js';
+
+const NOW = Date.parse('2026-11-22T14:00:00Z');
+
+const obligations: Obligations = {
+  gradualRollout: {
+    kind: 'gradualRollout',
+    across: { type: 'waves', waves: [{ name: 'canary', targets: { count: 1 }, holdMs: 0, verify: true, approve: false }] },
+    order: [],
+    failureBudget: { count: 0 },
+    bakeMs: 0,
+  },
+  verification: [],
+  retry: { attempts: 1, on: ['failed'], backoff: 'constant', delayMs: 0, maxDelayMs: 0, jitter: 0 },
+  rollback: { kind: 'rollback', on: ['verificationFailure'], scope: 'rollout' },
+  concurrency: [],
+  timeouts: { pickupMs: 1, runMs: 1, silenceMs: 1 },
+  spokenBy: {},
+};
+
+function explained(): ReplyOf<'policy.explain'>['decisions'][number] {
+  return {
+    running: [{ version: '1.1.0', count: 6, since: NOW - 3 * 86_400_000 }],
+    unblocks: ['one approval before Mon 09:00'],
+    decision: {
+      deployment: 'checkout',
+      environment: 'production',
+      versionId: 'v1',
+      version: '1.2.1',
+      verdict: 'waiting',
+      targets: 6,
+      because: ['approval: 0 of 1 from releasers'],
+      decidedAt: NOW,
+      groups: [
+        {
+          resources: [],
+          rest: true,
+          size: 6,
+          verdict: 'waiting',
+          standing: [],
+          policies: [
+            {
+              policy: 'production',
+              verdict: 'waiting',
+              rules: [
+                { rule: 'environmentProgression', verdict: 'allowed', sentence: 'staging 2 of 2 verified' },
+                { rule: 'approval', verdict: 'waiting', sentence: '0 of 1 from releasers', ask: 'slipway approve checkout 1.2.1 -e production' },
+              ],
+            },
+          ],
+          obligations,
+        },
+      ],
+    },
+  };
+}
+
+describe('slipway explain', () => {
+  it('shows every rule with its mark, what to ask for, and what unblocks', () => {
+    const text = renderExplanation(explained(), NOW, NO_PAINT);
+    expect(text).toContain('checkout 1.2.1 may not go to production yet.');
+    expect(text).toContain('6 targets, all alike');
+    expect(text).toMatch(/✓ environmentProgression +staging 2 of 2 verified/);
+    expect(text).toMatch(/… approval +0 of 1 from releasers +ask: slipway approve checkout 1.2.1 -e production/);
+    expect(text).toContain('Unblocks: one approval before Mon 09:00. Running there now: 1.1.0 since 3 days');
+  });
+
+  it('names the targets of each group when they are not alike', () => {
+    const one = explained();
+    const [group] = one.decision.groups;
+    one.decision.groups = [
+      { ...group!, rest: true, size: 5 },
+      { ...group!, rest: false, resources: ['par-1'], size: 1, verdict: 'denied' },
+    ];
+    const text = renderExplanation(one, NOW, NO_PAINT);
+    expect(text).toContain('the other 5 targets: waiting');
+    expect(text).toContain('par-1: denied');
+  });
+});
+
+describe('slipway status', () => {
+  const cell = (environment: string, more: Partial<StatusCell>): StatusCell => ({
+    system: 'shop',
+    deployment: 'checkout',
+    environment,
+    targets: 2,
+    running: [],
+    waiting: [],
+    quarantined: [],
+    attention: [],
+    ...more,
+  });
+
+  it('shows deployments down, environments across, what waits and what needs a person', () => {
+    const text = renderStatus(
+      [
+        cell('staging', { running: [{ version: '1.2.1', count: 2, verified: 2 }] }),
+        cell('production', {
+          waiting: [{ version: '1.2.1', verdict: 'waiting', because: ['approval: 0 of 1'] }],
+          attention: ['job j1 is unknown'],
+        }),
+      ],
+      NOW,
+      NO_PAINT,
+    );
+    expect(text).toMatch(/shop +staging \(2\) +production \(2\)/);
+    expect(text).toMatch(/checkout +1.2.1 ✓ 2\/2 +nothing yet +1.2.1 waits: approval: 0 of 1/);
+    expect(text).toContain('! checkout production: job j1 is unknown');
+  });
+});
+
+describe('slipway watch', () => {
+  it('shows one line per target of the waves that have begun, and counts the rest', () => {
+    const view: RolloutView = {
+      id: '0198-7f3abc',
+      deployment: 'checkout',
+      environment: 'production',
+      version: '1.2.1',
+      state: 'running',
+      wave: 0,
+      waves: [
+        { name: 'canary', from: 0, to: 1 },
+        { name: 'all', from: 1, to: 3 },
+      ],
+      members: [
+        { resource: 'par-1', letter: 'j', job: { id: 'j', kind: 'deploy', state: 'running', percent: 80, step: 'installing' } },
+        { resource: 'par-2', letter: '.' },
+        { resource: 'fra-1', letter: '.' },
+      ],
+      budget: { used: 0, of: 0 },
+      createdAt: NOW,
+    };
+    const lines = renderRollout(view, NOW, NO_PAINT);
+    expect(lines[0]).toContain('wave 1 of 2 (canary)');
+    expect(lines[1]).toMatch(/canary +par-1 +● running +████████░░ 80 % installing/);
+    expect(lines[2]).toMatch(/all +…2 targets +· waits for wave canary/);
+  });
+});
+
+describe('the terminal', () => {
+  it('gets colour only when it is one', () => {
+    expect(paintFor({ isTTY: false }, {}).red('x')).toBe('x');
+    expect(paintFor({ isTTY: true }, { NO_COLOR: '1' }).red('x')).toBe('x');
+    expect(visibleWidth(paintFor({ isTTY: true }, {}).red('x'))).toBe(1);
+  });
+
+  it('draws progress within its bounds', () => {
+    expect(progressBar(150)).toBe('██████████ 100 %');
+    expect(progressBar(-3)).toBe('░░░░░░░░░░ 0 %');
+  });
+});

@@ -80,6 +80,8 @@ export interface Version {
   tag: string;
   name: string;
   status: VersionStatus;
+  /** Who gave it its status by hand, and why. */
+  statusBecause?: string;
   /** Position in the deployment's order of publication; a greater sequence is a newer version. */
   sequence: number;
   config: JsonObject;

@@ -1,5 +1,6 @@
 import type { JsonObject } from './json.js';
 import type { Measurement, MetricSpec } from './metric.js';
+import type { RetrySpec } from './policy.js';
 
 export type JobKind = 'deploy' | 'shift' | 'switch' | 'retire' | 'verify';
 
@@ -58,10 +59,18 @@ export interface Job {
   /** 1 for the first run; a retry is a new attempt of the same job. */
   attempt: number;
   attemptsMax: number;
+  retry: RetrySpec;
   /** Raised by every grant; a report with an older one changes nothing (I3). */
   epoch: number;
+  /** Highest `n` of the reports taken in this epoch; what is not above it is a repeat (I3). */
+  reportN: number;
+  /** Who holds it, or held it last: after a lapsed lease the same agent may take it up again as long as nobody else has claimed. */
   agent?: string;
   leaseUntil?: number;
+  /** How many leases lapsed in this attempt. */
+  lapses: number;
+  /** Set by the claim: an earlier holder may have started something, so look first. */
+  observeFirst?: boolean;
   limits: JobLimits;
   queuedAt: number;
   dispatchedAt?: number;
@@ -70,9 +79,15 @@ export interface Job {
   finishedAt?: number;
   /** Last sign of life from the agent that holds it. */
   heardAt?: number;
-  /** A person or a rollback asked for it to stop. */
+  /** A person, a rollback or the run deadline asked for it to stop. */
   cancelAskedAt?: number;
-  /** When time alone changes it: backoff end, lease end or a deadline. */
+  /** What a confirmed stop makes of it: `timedOut` when the run deadline asked. */
+  cancelAs?: 'cancelled' | 'timedOut';
+  /** Deadlines as points in time; the controller's own downtime moves them (`listeningSince`). */
+  pickupUntil?: number;
+  runUntil?: number;
+  cancelUntil?: number;
+  /** When time alone changes it: backoff end, lease end or a deadline. Always set while it is not terminal (I5). */
   wakeAt?: number;
   percent?: number;
   step?: string;
@@ -108,19 +123,25 @@ export type JobReport =
 
 export type JobEvent =
   | { type: 'dispatched' }
-  | { type: 'claim'; agent: string; leaseMs: number }
+  | { type: 'claim'; agent: string; attempt: number }
   | { type: 'renew'; agent: string; epoch: number }
-  | { type: 'report'; report: JobReport }
+  /** `agent`: who said it, as the subject proves. */
+  | { type: 'report'; agent: string; report: JobReport }
   | { type: 'time' }
   /** The controller was not listening until now: what it did not hear does not count as silence. */
   | { type: 'listeningSince'; since: number }
   | { type: 'cancel'; because: string }
-  /** Taken back before it was claimed: halted rollout, freeze, newer decision. */
+  /** Taken back if nobody has begun it: halted rollout, freeze, newer decision. */
   | { type: 'withdraw'; because: string }
   /** A person says what became of an `unknown` job. */
   | { type: 'resolve'; as: 'succeeded' | 'failed'; by: string };
 
 export type JobEffect =
-  /** Put it on the queue again (after backoff, or for another agent once a lease lapsed). */
+  /** Put it on the queue now (again): the backoff is over, a lease lapsed, or an invitation may have been lost. Answered by the event `dispatched`. */
   | { type: 'requeue'; at: number }
-  | { type: 'announce'; verb: 'started' | 'succeeded' | 'failed' | 'cancelled' | 'timedOut' | 'rejected' | 'unknown' | 'actionRequired' | 'retrying' };
+  /** A measurement to keep; the same (job, metric, index) may come more than once. */
+  | { type: 'measured'; measurement: Measurement }
+  | {
+      type: 'announce';
+      verb: 'started' | 'succeeded' | 'failed' | 'cancelled' | 'timedOut' | 'rejected' | 'unknown' | 'actionRequired' | 'retrying';
+    };

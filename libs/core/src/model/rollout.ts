@@ -5,15 +5,7 @@ import type { Obligations } from './decision.js';
  * so that a rollout of 100,000 targets stays a small row.
  */
 
-export type RolloutState =
-  | 'pending'
-  | 'running'
-  | 'paused'
-  | 'halted'
-  | 'completed'
-  | 'superseded'
-  | 'rolledBack'
-  | 'cancelled';
+export type RolloutState = 'pending' | 'running' | 'paused' | 'halted' | 'completed' | 'superseded' | 'rolledBack' | 'cancelled';
 
 /**
  * `.` pending · `j` its job is live (queued to running) · `v` its verification is live · `s` succeeded (and verified where asked) ·
@@ -63,7 +55,14 @@ export interface Rollout {
   lastStartAt?: number;
   /** Set by `promote`: skip hold and approval of the current wave; `all`: of every later wave too. */
   promoted?: 'wave' | 'all';
-  /** Why it is paused, halted, superseded … in one sentence. */
+  /** Failures that a person accepted by `resume`: they no longer count against the budget. */
+  forgiven: number;
+  /**
+   * It will end so once its live jobs have ended; nothing new begins. `issued`: the roll back of its members has been ordered.
+   * Kept in the state so that no crash forgets it; the state itself turns terminal only when nothing can change any more (I6).
+   */
+  ending?: { state: 'superseded' | 'cancelled' | 'rolledBack'; because: string; issued: boolean };
+  /** Why it is paused, halted, superseded, or what it waits for, in one sentence. */
   because?: string;
   createdAt: number;
   /** When time alone moves it on. */
@@ -75,13 +74,14 @@ export interface Rollout {
 export type RolloutEvent =
   | { type: 'start' }
   | { type: 'time' }
-  /** A member's job or verification changed its state. */
+  /** A member's job or verification changed its state; `.`: its job was withdrawn before it began; `b`: a person rolls this one back. */
   | { type: 'member'; ordinal: number; letter: MemberLetter; because?: string }
   | { type: 'join'; resources: string[] }
   | { type: 'pause'; because: string }
   | { type: 'resume' }
   | { type: 'promote'; all: boolean }
   | { type: 'retryFailed' }
+  /** Members that are not live will never begin (again); live ones are left as they are. */
   | { type: 'exclude'; ordinals: number[] }
   | { type: 'abort'; because: string }
   | { type: 'supersede'; by: string }
@@ -96,4 +96,4 @@ export type RolloutEffect =
   | { type: 'rollBack'; ordinals: number[]; because: string }
   /** Cancel what was queued and not yet claimed. */
   | { type: 'withdraw'; ordinals: number[] }
-  | { type: 'announce'; verb: 'started' | 'waveDone' | 'waveStarted' | RolloutState; because?: string };
+  | { type: 'announce'; verb: 'started' | 'waveDone' | 'waveStarted' | RolloutState; because?: string; wave?: string };

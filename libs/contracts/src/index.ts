@@ -1,3 +1,5 @@
+export * from './bodies.js';
+export * from './ci-messages.js';
 export * from './claims.js';
 export * from './decisions.js';
 export * from './documents/index.js';

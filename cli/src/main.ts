@@ -1,0 +1,96 @@
+import { join, resolve } from 'node:path';
+import { Command, CommanderError, Option } from 'commander';
+import type { Cli } from './cli.js';
+import { agentCommands } from './commands/agents.js';
+import { deadLetterCommands } from './commands/dead-letters.js';
+import { logsCommand } from './commands/logs.js';
+import { policyCommands } from './commands/policy-commands.js';
+import { provisionCommand } from './commands/provision.js';
+import { registryCommands } from './commands/registry-commands.js';
+import { schedulerCommands } from './commands/scheduler-commands.js';
+import { watchCommand } from './commands/watch.js';
+import { demo } from './demo/demo.js';
+import { Output, type OutputFormat } from './output.js';
+import { openSession } from './session.js';
+import { up } from './up/up.js';
+import { DATA_DIRECTORY, findServer, type WhereOptions } from './where.js';
+
+const EXIT_HELP = `
+Exit codes: 0 done, 1 failed, 2 asked wrongly, 3 not there, 4 not allowed, 5 conflict, 6 nobody answered, 7 unknown outcome, 10 diff found something.
+The server is found by --server and --creds, SLIPWAY_NATS_URL and SLIPWAY_NATS_CREDS (or NATS_URL and NATS_CREDS), .slipway/ here or above, a nats context.`;
+
+type GlobalOptions = WhereOptions & { output: OutputFormat };
+
+const program = new Command('slipway');
+program
+  .description('Takes every version to every place it must run, through your gates, and brings it back when it is bad.')
+  .option('--server <url>', 'NATS server')
+  .option('--creds <file>', 'credentials file')
+  .option('--context <name>', 'context of the nats CLI')
+  .option('--directory <folder>', 'data directory of slipway up')
+  .addOption(new Option('-o, --output <format>', 'text or json').choices(['text', 'json']).default('text'))
+  .addHelpText('after', EXIT_HELP)
+  .showSuggestionAfterError()
+  .exitOverride();
+
+const options = (): GlobalOptions => program.opts<GlobalOptions>();
+
+const cli: Cli = {
+  async run(action) {
+    const output = new Output(options().output);
+    try {
+      const session = await openSession(findServer(options(), process.env, process.cwd()), output);
+      try {
+        process.exitCode = (await action(session)) ?? 0;
+      } finally {
+        await session.close();
+      }
+    } catch (error) {
+      process.exitCode = output.fail(error);
+    }
+  },
+  async runLocal(action) {
+    const output = new Output(options().output);
+    try {
+      process.exitCode = (await action(output)) ?? 0;
+    } catch (error) {
+      process.exitCode = output.fail(error);
+    }
+  },
+};
+
+program
+  .command('up')
+  .description('everything on this machine: servers, services, an agent, the quickstart')
+  .option('--no-quickstart', 'without the example')
+  .option('--nats-port <port>', 'port of the NATS server', Number)
+  .action((own: { quickstart: boolean; natsPort?: number }) =>
+    cli.runLocal((output) => up({ directory: resolve(options().directory ?? DATA_DIRECTORY), ...own }, output)),
+  );
+program
+  .command('demo')
+  .description('the whole story on fresh data: four versions, one of them bad, processes killed on the way')
+  .option('--keep', 'keep the data directory afterwards', false)
+  .action((own: { keep: boolean }) => cli.runLocal((output) => demo({ directory: resolve(options().directory ?? join(DATA_DIRECTORY, 'demo')), ...own }, output)));
+registryCommands(program, cli);
+schedulerCommands(program, cli);
+watchCommand(program, cli);
+policyCommands(program, cli);
+logsCommand(program, cli);
+agentCommands(program, cli);
+deadLetterCommands(program, cli);
+provisionCommand(program, cli);
+// A failure between two awaits of a library must not look like success.
+process.on('unhandledRejection', (error) => {
+  process.exitCode = new Output(options().output).fail(error);
+  process.exit();
+});
+
+try {
+  await program.parseAsync(process.argv);
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  process.exitCode = error.exitCode === 0 ? 0 : 2;
+}
+// Connections are closed by now; nothing of ours may keep the process.
+if (process.exitCode !== undefined) process.exit();

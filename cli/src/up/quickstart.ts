@@ -1,0 +1,65 @@
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SlipwayError } from '@slipway/core';
+import type { Session } from '../cli.js';
+import type { House } from './house.js';
+import { PROJECT_ROOT } from './managed-process.js';
+
+const EXAMPLE = join(PROJECT_ROOT, 'examples', 'quickstart');
+/** The agent of the quickstart, and its pool. */
+export const LOCAL_AGENT = 'local';
+const LOCAL_POOL = 'local';
+/** Services answer within this time of being started, or something is wrong. */
+const READY_DEADLINE_MS = 60_000;
+const READY_LOOK_MS = 100;
+
+/** Wait until every service answers. */
+export async function servicesReady(session: Session): Promise<void> {
+  const began = session.now();
+  for (;;) {
+    try {
+      await Promise.all([
+        session.requests.ask('registry.list', { kind: 'system' }, { timeoutMs: 2_000 }),
+        session.requests.ask('policy.decisions', {}, { timeoutMs: 2_000 }),
+        session.requests.ask('scheduler.agents', {}, { timeoutMs: 2_000 }),
+      ]);
+      return;
+    } catch (error) {
+      if (!(error instanceof SlipwayError) || error.kind !== 'unavailable' || session.now() - began > READY_DEADLINE_MS) throw error;
+      await sleep(READY_LOOK_MS);
+    }
+  }
+}
+
+/** Where the quickstart's hosts keep what is installed on them. */
+export function hostsDirectory(house: House): string {
+  return join(house.directory, 'hosts');
+}
+
+/** The machines of the quickstart (one process that supervises what is installed on each) and the agent beside them. */
+export async function startHostsAndAgent(house: House, session: Session): Promise<void> {
+  const hosts = hostsDirectory(house);
+  house.run('hosts', join(EXAMPLE, 'hosts.mjs'), [], { SLIPWAY_HOSTS_DIR: hosts });
+  const directory = join(house.directory, 'agents', LOCAL_AGENT);
+  const args = ['--directory', directory, '--capacity', '8'];
+  if (!existsSync(join(directory, 'agent.creds'))) {
+    const invitation = await session.requests.ask('registry.inviteAgent', { agent: LOCAL_AGENT, pool: LOCAL_POOL, executors: ['command'] });
+    args.push('--token', invitation.token);
+  }
+  house.run('agent', join(PROJECT_ROOT, 'dist', 'agents', 'src', 'main.js'), args, {
+    SLIPWAY_NATS_URL: house.natsUrl,
+    SLIPWAY_HOSTS_DIR: hosts,
+    SLIPWAY_QUICKSTART_DIR: EXAMPLE,
+  });
+}
+
+/** Apply the example's documents; the same documents again change nothing. */
+export async function applyQuickstart(session: Session): Promise<number> {
+  const files = readdirSync(EXAMPLE)
+    .filter((name) => name.endsWith('.yaml'))
+    .sort()
+    .map((name) => ({ file: join('examples', 'quickstart', name), text: readFileSync(join(EXAMPLE, name), 'utf8') }));
+  const reply = await session.requests.ask('registry.apply', { files, dryRun: false });
+  return reply.changes.filter((change) => change.verb !== 'unchanged').length;
+}

@@ -52,6 +52,17 @@ function problemOf(column: Column, value: unknown): string | undefined {
   }
 }
 
+/** Check the named columns of rows; throws `persistence.row.invalid`. */
+export function checkRows<Row>(table: Table<Row>, rows: readonly Partial<Row>[], columns: readonly string[]): void {
+  for (const name of columns) {
+    const column = table.columns[name as keyof Row & string];
+    for (const row of rows) {
+      const problem = problemOf(column, (row as StoredRow)[name]);
+      if (problem) throw invalid(table as Table<never>, name, problem);
+    }
+  }
+}
+
 /** Check and copy the named columns of a row; throws `persistence.row.invalid`, a bug of the caller. Absent and null are the same. */
 export function storedRow<Row>(table: Table<Row>, row: Partial<Row>, columns: readonly string[]): StoredRow {
   const stored: StoredRow = {};

@@ -1,2 +1,3 @@
 export * from './eventually.js';
 export * from './nats.js';
+export * from './postgres.js';

@@ -86,7 +86,8 @@ export async function launchPostgres(options: LaunchOptions): Promise<PostgresSe
   };
 }
 
-const adminUrl = (port: number, password: string): string => `postgresql://${POSTGRES_ADMIN}:${encodeURIComponent(password)}@${HOST}:${port}/postgres`;
+const adminUrl = (port: number, password: string): string =>
+  `postgresql://${POSTGRES_ADMIN}:${encodeURIComponent(password)}@${HOST}:${port}/postgres`;
 
 function signalled(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
@@ -121,7 +122,11 @@ async function freePort(wanted: number | undefined): Promise<number> {
     });
     if (free !== undefined) return free;
   }
-  throw new SlipwayError({ code: 'persistence.postgres.noPort', kind: 'unavailable', message: `Starting PostgreSQL: no free port on ${HOST}` });
+  throw new SlipwayError({
+    code: 'persistence.postgres.noPort',
+    kind: 'unavailable',
+    message: `Starting PostgreSQL: no free port on ${HOST}`,
+  });
 }
 
 /** One data directory and how a server gets to run on it. */
@@ -151,7 +156,11 @@ class Place {
       const problem = await this.ready(child, port);
       if (problem === undefined) return { pid: child.pid as number, port, adopted: false };
       if (attempt === PORT_ATTEMPTS || !problem.includes('Address already in use')) {
-        throw new SlipwayError({ code: 'persistence.postgres.noStart', kind: 'unavailable', message: `Starting PostgreSQL in ${this.data}: ${problem}` });
+        throw new SlipwayError({
+          code: 'persistence.postgres.noStart',
+          kind: 'unavailable',
+          message: `Starting PostgreSQL in ${this.data}: ${problem}`,
+        });
       }
     }
   }
@@ -165,9 +174,27 @@ class Place {
     fs.mkdirSync(fresh, { mode: 0o700 });
     fs.writeFileSync(passwordFile, this.password, { mode: 0o600 });
     if (this.user) for (const file of [fresh, passwordFile]) fs.chownSync(file, this.user.uid, this.user.gid);
-    const args = ['-D', fresh, '-U', POSTGRES_ADMIN, '-A', 'scram-sha-256', `--pwfile=${passwordFile}`, '-E', 'UTF8', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
+    const args = [
+      '-D',
+      fresh,
+      '-U',
+      POSTGRES_ADMIN,
+      '-A',
+      'scram-sha-256',
+      `--pwfile=${passwordFile}`,
+      '-E',
+      'UTF8',
+      '--locale-provider=builtin',
+      '--builtin-locale=C.UTF-8',
+    ];
     if (this.settings['fsync'] === 'off') args.push('--no-sync');
-    const result = spawnSync(this.program('initdb'), args, { ...this.user, cwd: fresh, stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8', env: this.environment() });
+    const result = spawnSync(this.program('initdb'), args, {
+      ...this.user,
+      cwd: fresh,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      encoding: 'utf8',
+      env: this.environment(),
+    });
     fs.rmSync(passwordFile, { force: true });
     if (result.status !== 0) {
       throw new SlipwayError({
@@ -209,7 +236,13 @@ class Place {
     const settings = { listen_addresses: HOST, port: String(port), unix_socket_directories: '', ...this.settings };
     const args = ['-D', this.data, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
     // In a group of its own: Ctrl-C in the terminal reaches us only, and the services still have their database while they stop.
-    const child = spawn(this.program('postgres'), args, { ...this.user, cwd: this.data, stdio: ['ignore', log, log], detached: true, env: this.environment() });
+    const child = spawn(this.program('postgres'), args, {
+      ...this.user,
+      cwd: this.data,
+      stdio: ['ignore', log, log],
+      detached: true,
+      env: this.environment(),
+    });
     fs.closeSync(log);
     child.unref();
     return child;
@@ -254,7 +287,11 @@ class Place {
   }
 
   private environment(): NodeJS.ProcessEnv {
-    return { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8', ...(process.platform === 'win32' ? { SystemRoot: process.env['SystemRoot'] } : {}) };
+    return {
+      PATH: process.env['PATH'],
+      LC_ALL: 'C.UTF-8',
+      ...(process.platform === 'win32' ? { SystemRoot: process.env['SystemRoot'] } : {}),
+    };
   }
 }
 

@@ -1,0 +1,62 @@
+import type { Table } from '../table.js';
+import { quoted, snakeCase, SQL_TYPES } from './sql.js';
+
+/** One step of a schema's history. Steps are only ever appended; a step that was run is never edited. */
+export interface MigrationStep {
+  /** `0001_initial`; unique within the service. */
+  name: string;
+  sql: readonly string[];
+}
+
+/**
+ * Outbox and inbox, in every service's schema. `xid` is the transaction that wrote a row: the relay reads only rows of transactions that no
+ * running one can still come before, so that it never passes over a number that was taken earlier and committed later.
+ */
+export const OUTBOX_AND_INBOX: MigrationStep = {
+  name: '0000_outbox_and_inbox',
+  sql: [
+    `create table outbox (
+      id bigint generated always as identity,
+      xid xid8 not null default pg_current_xact_id(),
+      subjects text not null,
+      ids text not null,
+      headers text not null,
+      bodies text not null,
+      written_at timestamptz not null default now(),
+      sent_at timestamptz,
+      primary key (id)
+    )`,
+    'create index outbox_unsent on outbox (xid, id) where sent_at is null',
+    'create index outbox_sent on outbox (sent_at) where sent_at is not null',
+    `create table inbox (
+      consumer text collate "C" not null,
+      message_id text collate "C" not null,
+      handled_at timestamptz not null default now(),
+      primary key (consumer, message_id)
+    )`,
+    'create index inbox_by_age on inbox (handled_at)',
+  ],
+};
+
+/** The statements that make one table from its declaration; text sorts by code points whatever the database's language. */
+export function createTableSql(table: Table<never>): string[] {
+  const columns = Object.entries<{ type: keyof typeof SQL_TYPES; nullable: boolean }>(table.columns).map(
+    ([name, column]) =>
+      `${quoted(snakeCase(name))} ${SQL_TYPES[column.type]}${column.type === 'text' ? ' collate "C"' : ''}${column.nullable ? '' : ' not null'}`,
+  );
+  const list = (names: readonly string[]): string => names.map((name) => quoted(snakeCase(name))).join(', ');
+  const name = quoted(table.name);
+  return [
+    `create table ${name} (${columns.join(', ')}, primary key (${list(table.key)}))`,
+    ...table.indexes.map(
+      (index) =>
+        `create ${index.unique ? 'unique ' : ''}index ${quoted(index.name)} on ${name} (${list(index.columns)})${index.where ? ` where ${index.where.sql}` : ''}`,
+    ),
+  ];
+}
+
+/** A first migration that makes all tables as they are declared now. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- a list of tables of different rows
+export function initialMigration(tables: readonly Table<any>[]): MigrationStep {
+  return { name: '0001_initial', sql: tables.flatMap((table) => createTableSql(table as Table<never>)) };
+}

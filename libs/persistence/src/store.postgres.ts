@@ -1,0 +1,94 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Log } from '@slipway/runtime';
+import type pg from 'pg';
+import { withClient } from './postgres/connection.js';
+import { commitUnknown, databaseError, isConnectionLoss, isTransient } from './postgres/failures.js';
+import { migrate, openOrm, poolOf } from './postgres/orm.js';
+import type { MigrationStep } from './postgres/schema.js';
+import { PostgresTx, SchemaSql } from './postgres/transaction.js';
+import type { Store, Tx } from './store.js';
+import type { Table } from './table.js';
+
+/** A transaction that meets a deadlock or a serialisation failure is run this often in all. */
+const ATTEMPTS_MAX = 5;
+const RETRY_PAUSE_MS = 5;
+
+export interface PostgresStoreOptions {
+  url: string;
+  /** One per service; its role owns it. */
+  schema: string;
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a list of tables of different rows
+  tables: readonly Table<any>[];
+  /** The schema's history; `initialMigration(tables)` for tests. */
+  migrations: readonly MigrationStep[];
+  log: Log;
+}
+
+export interface PostgresStore extends Store {
+  readonly schema: string;
+  /** The connections, for what is not a Store's business: relay, purge, tests. */
+  readonly pool: pg.Pool;
+  /** Bring the schema to the newest version; gives the names of the steps that were run. Throws `persistence.schema.newer`. */
+  migrate(): Promise<string[]>;
+  /** Called after each commit that put messages into the outbox. */
+  onSent(listener: () => void): void;
+  close(): Promise<void>;
+}
+
+/** The record in PostgreSQL. Opening does not connect: the first use does, and any later one after a loss does again. */
+export async function createPostgresStore(options: PostgresStoreOptions): Promise<PostgresStore> {
+  const orm = await openOrm(options);
+  const pool = await poolOf(orm);
+  const sql = new SchemaSql(options.schema);
+  const listeners: (() => void)[] = [];
+
+  async function once<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    return withClient(pool, async (client) => {
+      await client.query('begin');
+      const tx = new PostgresTx(client, sql);
+      let result: T;
+      try {
+        result = await work(tx);
+        // Swallowed by the work, a failed statement has ended the transaction all the same: COMMIT would quietly roll back.
+        if (tx.failure !== undefined) throw tx.failure;
+      } catch (error) {
+        await client.query('rollback').catch(() => undefined);
+        throw error;
+      }
+      await client.query('commit').catch((error: unknown) => {
+        throw isConnectionLoss(error) ? commitUnknown(error) : error;
+      });
+      if (tx.sent) for (const listener of listeners) listener();
+      return result;
+    });
+  }
+
+  return {
+    schema: options.schema,
+    pool,
+    async transaction(work) {
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          return await once(work);
+        } catch (error) {
+          const failure = isDatabaseFailure(error) ? databaseError(error, 'Running a transaction') : error;
+          if (attempt === ATTEMPTS_MAX || !isTransient(failure)) throw failure;
+          await pause(RETRY_PAUSE_MS * attempt * (1 + Math.random()));
+        }
+      }
+    },
+    read: (work) => work(new PostgresTx(pool as never, sql)),
+    migrate: () =>
+      migrate(orm, pool, options).catch((error: unknown) => {
+        throw databaseError((error as Error).cause ?? error, `Migrating schema ${options.schema}`);
+      }),
+    onSent: (listener) => void listeners.push(listener),
+    close: () => orm.close(true),
+  };
+}
+
+/** An error of the driver itself, from BEGIN or COMMIT or for want of a connection; the work's own errors go through as they are. */
+function isDatabaseFailure(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  return isConnectionLoss(error) || (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code));
+}

@@ -17,7 +17,7 @@ interface ProcessTimes {
 export function treeProcessorTime(pid: number): number {
   const all = readAll();
   const inTree = new Set([pid]);
-  for (let grown = true; grown; ) {
+  for (let grown = true; grown;) {
     grown = false;
     for (const [id, times] of all) {
       if (inTree.has(id) || !inTree.has(times.parent)) continue;

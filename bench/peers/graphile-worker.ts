@@ -13,7 +13,9 @@ export const openGraphileWorker =
   async (connectionString, ran) => {
     const utils = await makeWorkerUtils({ connectionString, logger: silent });
     await utils.migrate();
-    await utils.withPgClient((pg) => pg.query('create table result (job bigint primary key, outcome text not null, at timestamptz not null default now())'));
+    await utils.withPgClient((pg) =>
+      pg.query('create table result (job bigint primary key, outcome text not null, at timestamptz not null default now())'),
+    );
     const runner = await run({
       connectionString,
       logger: silent,
@@ -22,7 +24,8 @@ export const openGraphileWorker =
       maxPoolSize: CONCURRENCY + 2,
       taskList: {
         noop: async (_payload, helpers) => {
-          if (results) await helpers.withPgClient((pg) => pg.query("insert into result (job, outcome) values ($1, 'succeeded')", [helpers.job.id]));
+          if (results)
+            await helpers.withPgClient((pg) => pg.query("insert into result (job, outcome) values ($1, 'succeeded')", [helpers.job.id]));
           ran(1);
         },
       },
@@ -30,7 +33,10 @@ export const openGraphileWorker =
     return {
       async enqueue(jobs) {
         for (let at = 0; at < jobs; at += ENQUEUE_BATCH) {
-          const batch = Array.from({ length: Math.min(ENQUEUE_BATCH, jobs - at) }, (_, index) => ({ identifier: 'noop', payload: { index: at + index } }));
+          const batch = Array.from({ length: Math.min(ENQUEUE_BATCH, jobs - at) }, (_, index) => ({
+            identifier: 'noop',
+            payload: { index: at + index },
+          }));
           await utils.addJobs(batch);
         }
       },

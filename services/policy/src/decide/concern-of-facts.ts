@@ -1,6 +1,7 @@
 import type { TargetFact } from '@slipway/core';
 import { LEVEL } from './marks.js';
 import type { Marks } from './marks.js';
+import { pairKey } from '../pairs.js';
 import type { Pair } from '../pairs.js';
 
 /** What the decisions of a pair rest on: kinds of rules, as the pair's row remembers them. */
@@ -8,10 +9,14 @@ export interface RestingPair extends Pair {
   restsOn: readonly string[];
 }
 
+/** Rules that read the facts of the judged targets themselves, of the deployment's other environments, of the environment's other deployments. */
+const OWN_FACTS = ['cooldown', 'condition'];
+const OTHER_ENVIRONMENTS = ['environmentProgression'];
+const OTHER_DEPLOYMENTS = ['dependency', 'versionDependency'];
+
 /** What changed in the facts of one pair's targets, taken together over a batch. */
 interface PairChange extends Pair {
   running: boolean;
-  startedAt: boolean;
   quarantined: boolean;
 }
 
@@ -25,31 +30,21 @@ export function markFacts(
   pairs: readonly RestingPair[],
 ): void {
   const changed = summarise(changes);
-  const rests = (pair: Pair, kind: string): boolean =>
-    pairs.some((p) => p.deployment === pair.deployment && p.environment === pair.environment && p.restsOn.includes(kind));
+  const byKey = new Map(pairs.map((pair) => [pairKey(pair), pair]));
   for (const change of changed) {
-    const judge =
-      change.quarantined ||
-      (change.startedAt && rests(change, 'cooldown')) ||
-      ((change.running || change.startedAt) && rests(change, 'condition'));
-    if (judge) marks.add(change, LEVEL.judge);
+    if (change.quarantined || restsOn(byKey.get(pairKey(change)), OWN_FACTS)) marks.add(change, LEVEL.judge);
     else if (change.running) marks.add(change, LEVEL.candidates);
     for (const pair of pairs) {
-      if (
-        pair.deployment === change.deployment &&
-        pair.environment !== change.environment &&
-        pair.restsOn.includes('environmentProgression')
-      )
-        marks.add(pair, LEVEL.judge);
-      if (
-        change.running &&
-        pair.environment === change.environment &&
-        pair.deployment !== change.deployment &&
-        pair.restsOn.includes('dependency')
-      )
-        marks.add(pair, LEVEL.judge);
+      const sameDeployment = pair.deployment === change.deployment;
+      const sameEnvironment = pair.environment === change.environment;
+      if (sameDeployment && !sameEnvironment && restsOn(pair, OTHER_ENVIRONMENTS)) marks.add(pair, LEVEL.judge);
+      if (change.running && sameEnvironment && !sameDeployment && restsOn(pair, OTHER_DEPLOYMENTS)) marks.add(pair, LEVEL.judge);
     }
   }
+}
+
+function restsOn(pair: RestingPair | undefined, kinds: readonly string[]): boolean {
+  return pair !== undefined && pair.restsOn.some((kind) => kinds.includes(kind));
 }
 
 function summarise(changes: readonly { before: TargetFact | undefined; after: TargetFact }[]): PairChange[] {
@@ -60,12 +55,10 @@ function summarise(changes: readonly { before: TargetFact | undefined; after: Ta
       deployment: after.deployment,
       environment: after.environment,
       running: false,
-      startedAt: false,
       quarantined: false,
     };
     byKey.set(key, change);
     change.running ||= !sameRunning(before?.running, after.running);
-    change.startedAt ||= before?.startedAt !== after.startedAt;
     change.quarantined ||= (before?.quarantined ?? []).join(' ') !== after.quarantined.join(' ');
   }
   return [...byKey.values()];

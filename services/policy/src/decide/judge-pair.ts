@@ -62,7 +62,7 @@ export function judgePair(pair: Pair, view: PairView | undefined, known: PairRow
       counter,
       open: stays,
       covered,
-      restsOn: kindsOf(decisions, view.candidates),
+      restsOn: kindsOf(decisions),
       ...(reevaluateAt === undefined ? {} : { reevaluateAt: Math.max(reevaluateAt, options.now + 1) }),
     },
     publish,
@@ -137,13 +137,11 @@ function digestOf(decision: Decision): string {
     .digest('base64');
 }
 
-function kindsOf(decisions: readonly Decision[], candidates: readonly Version[]): string[] {
-  const kinds = new Set<string>();
-  for (const decision of decisions)
-    for (const group of decision.groups) for (const policy of group.policies) for (const rule of policy.rules) kinds.add(rule.rule);
-  // A version's own `dependsOn` reads what a `dependency` rule reads.
-  if (candidates.some((v) => v.dependsOn.length > 0)) kinds.add('dependency');
-  return [...kinds].sort();
+function kindsOf(decisions: readonly Decision[]): string[] {
+  const results = decisions.flatMap((d) =>
+    d.groups.flatMap((group) => [...group.standing, ...group.policies.flatMap((policy) => policy.rules)]),
+  );
+  return [...new Set(results.map((result) => result.rule))].sort();
 }
 
 function earliest(times: readonly (number | undefined)[]): number | undefined {

@@ -48,17 +48,18 @@ export function viewPair(world: World, targetsOf: TargetLists, pair: Pair, appro
     },
     candidates: candidateVersions(inventory.versions.of(pair.deployment), oldest),
     targetsRevision: list.revision,
-    isCandidate: (version) => version.status === 'ready' && version.sequence > oldest,
+    isCandidate: (version) => candidateVersions([version], oldest).length > 0,
   };
 }
 
-/** Sequence of the oldest version that runs at any of the targets; -1 when one of them runs none. */
-function oldestRunning(world: World, pair: Pair, targets: readonly ResourceDoc[]): number {
+/** Sequence of the oldest version that runs at any of the targets; undefined when one of them runs none. */
+function oldestRunning(world: World, pair: Pair, targets: readonly ResourceDoc[]): number | undefined {
   let oldest = Number.POSITIVE_INFINITY;
   for (const target of targets) {
     const running = world.facts.get(targetKey(pair.deployment, pair.environment, target.identifier))?.running;
-    if (running === undefined) return -1;
-    oldest = Math.min(oldest, world.inventory.versions.byId(running.version)?.sequence ?? -1);
+    const sequence = running && world.inventory.versions.byId(running.version)?.sequence;
+    if (sequence === undefined) return undefined;
+    oldest = Math.min(oldest, sequence);
   }
   return oldest;
 }

@@ -1,11 +1,12 @@
 import type { ParsedRequestOf, ReplyOf } from '@slipway/contracts';
-import { SlipwayError, evaluate, runningVersions, unblocks } from '@slipway/core';
+import { SlipwayError, evaluate, unblocks } from '@slipway/core';
 import type { Decision, Version } from '@slipway/core';
 import type { ServiceDeps } from '@slipway/hosting';
 import type { Tx } from '@slipway/persistence';
 import { factOfApproval } from '../approvals/approval-fact.js';
 import { TargetLists, viewPair } from '../decide/view-pair.js';
 import type { PairView } from '../decide/view-pair.js';
+import { runningVersions } from './running-versions.js';
 import { findDeployment, findEnvironment, findVersion } from '../names.js';
 import type { Pair } from '../pairs.js';
 import type { State } from '../state.js';
@@ -75,7 +76,7 @@ export class Explainer {
   private explainPlace(view: PairView, version: Version | undefined): Explained[] {
     const now = this.deps.clock.now();
     const running = runningVersions(view.input);
-    const newestRunning = view.input.versions.get(running[0]?.versionId ?? '');
+    const newestRunning = running[0]?.version;
     const asked =
       version !== undefined
         ? [version]
@@ -85,9 +86,12 @@ export class Explainer {
             ? []
             : [newestRunning];
     return asked.map((one) => {
-      const input = { ...view.input, version: one };
-      const decision = evaluate(input, now);
-      return { decision, running, unblocks: unblocks(decision, input, now) };
+      const decision = evaluate({ ...view.input, version: one }, now);
+      return {
+        decision,
+        running: running.map(({ version: { tag }, count, since }) => ({ version: tag, count, since })),
+        unblocks: unblocks(decision, now),
+      };
     });
   }
 }

@@ -191,6 +191,6 @@ export type WrittenDocument =
   | { kind: 'policy'; name: string; doc: WrittenPolicy | null }
   | { kind: 'metric'; name: string; doc: MetricSpec | null };
 
-/** The kinds of document in the inventory, as tables and subjects name them. */
+/** The kinds of document in the inventory, as tables and subjects name them; what others name comes before them. */
 export type InventoryKind = WrittenDocument['kind'];
-export const INVENTORY_KINDS: readonly InventoryKind[] = ['system', 'environment', 'deployment', 'resource', 'policy', 'metric'];
+export const INVENTORY_KINDS: readonly InventoryKind[] = ['system', 'metric', 'environment', 'deployment', 'resource', 'policy'];

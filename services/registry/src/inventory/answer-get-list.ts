@@ -41,9 +41,15 @@ export async function getDocument(
   });
 }
 
-function* targetsOf(all: Inventory, deployment: string | undefined): Generator<Json> {
-  for (const pair of all.pairs(deployment))
-    for (const resource of pair.resources()) yield { deployment: pair.deployment, environment: pair.environment, resource };
+function targetsOf(all: Inventory, deployment: string | undefined, limit: number): Json[] {
+  const found: Json[] = [];
+  for (const pair of all.pairs(deployment)) {
+    for (const resource of pair.resources()) {
+      if (found.length >= limit) return found;
+      found.push({ deployment: pair.deployment, environment: pair.environment, resource });
+    }
+  }
+  return found;
 }
 
 /** Documents of a kind; versions newest first. */
@@ -51,7 +57,7 @@ export async function listDocuments(known: KnownInventory, request: ParsedReques
   const { all } = await known.current();
   const kind = kindOf(request.kind);
   const { deployment, limit } = request;
-  if (kind === 'target') return { items: [...targetsOf(all, deployment).take(limit)] };
+  if (kind === 'target') return { items: targetsOf(all, deployment, limit) };
   if (kind === 'version') {
     const history =
       deployment === undefined ? [...all.versions.byIds.values()].sort((a, b) => a.createdAt - b.createdAt) : all.versions.of(deployment);

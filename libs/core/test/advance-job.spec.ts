@@ -1,5 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
-import { advanceJob, answerRenewal, CANCEL_CONFIRM_MS, LAPSES_MAX, missesReports, refuseClaim, RUN_GRACE_MS, type Job, type JobEvent, type JobState } from '@slipway/core';
+import {
+  advanceJob,
+  answerRenewal,
+  CANCEL_CONFIRM_MS,
+  LAPSES_MAX,
+  missesReports,
+  refuseClaim,
+  RUN_GRACE_MS,
+  type Job,
+  type JobEvent,
+  type JobState,
+} from '@slipway/core';
 import { report, sampleJob } from './job-arbitraries.js';
 
 const at = (now: number) => ({ now, random: 0.5 });
@@ -24,7 +35,11 @@ const dispatched: JobEvent = { type: 'dispatched' };
 const time: JobEvent = { type: 'time' };
 const claim = (agent = 'agent-a', attempt = 1): JobEvent => ({ type: 'claim', agent, attempt });
 const renew = (agent = 'agent-a', epoch = 1): JobEvent => ({ type: 'renew', agent, epoch });
-const says = (verb: Parameters<typeof report>[0], n: number, epoch = 1, agent = 'agent-a'): JobEvent => ({ type: 'report', agent, report: report(verb, epoch, n) });
+const says = (verb: Parameters<typeof report>[0], n: number, epoch = 1, agent = 'agent-a'): JobEvent => ({
+  type: 'report',
+  agent,
+  report: report(verb, epoch, n),
+});
 const cancel: JobEvent = { type: 'cancel', because: 'a person asked' };
 const withdraw: JobEvent = { type: 'withdraw', because: 'a freeze' };
 const resolve: JobEvent = { type: 'resolve', as: 'failed', by: 'user:ann' };
@@ -45,9 +60,29 @@ describe('advanceJob: every state and every event', () => {
     rejected: [dispatched, claim(), says('rejected', 1)],
     unknown: [dispatched, claim(), says('unknown', 1)],
   };
-  const event = { dispatched, claim: claim(), renew: renew(), report: says('progress', 9), time, listeningSince: listening, cancel, withdraw, resolve };
+  const event = {
+    dispatched,
+    claim: claim(),
+    renew: renew(),
+    report: says('progress', 9),
+    time,
+    listeningSince: listening,
+    cancel,
+    withdraw,
+    resolve,
+  };
   type Expected = Record<JobState, Record<JobEvent['type'], JobState>>;
-  const stays = (s: JobState): Record<JobEvent['type'], JobState> => ({ dispatched: s, claim: s, renew: s, report: s, time: s, listeningSince: s, cancel: s, withdraw: s, resolve: s });
+  const stays = (s: JobState): Record<JobEvent['type'], JobState> => ({
+    dispatched: s,
+    claim: s,
+    renew: s,
+    report: s,
+    time: s,
+    listeningSince: s,
+    cancel: s,
+    withdraw: s,
+    resolve: s,
+  });
   const expected: Expected = {
     queued: { ...stays('queued'), dispatched: 'dispatched', cancel: 'cancelled', withdraw: 'cancelled' },
     dispatched: { ...stays('dispatched'), claim: 'claimed', cancel: 'cancelled', withdraw: 'cancelled' },
@@ -98,8 +133,23 @@ describe('advanceJob: leases', () => {
   });
 
   it('I3: ignores an old epoch, a used number and another agent', () => {
-    const { job } = play(sampleJob(), dispatched, claim(), says('started', 1), 30_000, time, dispatched, claim('agent-b'), says('started', 1, 2, 'agent-b'));
-    for (const stale of [says('succeeded', 2, 1), says('failed', 1, 2, 'agent-b'), says('succeeded', 9, 2, 'agent-a'), says('succeeded', 9, 3, 'agent-b')]) {
+    const { job } = play(
+      sampleJob(),
+      dispatched,
+      claim(),
+      says('started', 1),
+      30_000,
+      time,
+      dispatched,
+      claim('agent-b'),
+      says('started', 1, 2, 'agent-b'),
+    );
+    for (const stale of [
+      says('succeeded', 2, 1),
+      says('failed', 1, 2, 'agent-b'),
+      says('succeeded', 9, 2, 'agent-a'),
+      says('succeeded', 9, 3, 'agent-b'),
+    ]) {
       expect(advanceJob(job, stale, at(31_000)).job).toBe(job);
     }
   });

@@ -33,7 +33,18 @@ export function report(verb: JobReport['verb'], epoch: number, n: number): JobRe
   return { verb, ...said };
 }
 
-const verbs = ['started', 'progress', 'actionRequired', 'measured', 'succeeded', 'failed', 'cancelled', 'timedOut', 'rejected', 'unknown'] as const;
+const verbs = [
+  'started',
+  'progress',
+  'actionRequired',
+  'measured',
+  'succeeded',
+  'failed',
+  'cancelled',
+  'timedOut',
+  'rejected',
+  'unknown',
+] as const;
 const agent = fc.constantFrom(...agents);
 const epoch = fc.integer({ min: 0, max: 6 });
 
@@ -51,10 +62,17 @@ export const arbitraryEvent: fc.Arbitrary<JobEvent> = fc.oneof(
   fc.record({ type: fc.constant('listeningSince' as const), since: fc.integer({ min: 0, max: 2_000_000 }) }),
   fc.constant<JobEvent>({ type: 'cancel', because: 'a person asked' }),
   fc.constant<JobEvent>({ type: 'withdraw', because: 'a freeze' }),
-  fc.record({ type: fc.constant('resolve' as const), as: fc.constantFrom('succeeded' as const, 'failed' as const), by: fc.constant('user:ann') }),
+  fc.record({
+    type: fc.constant('resolve' as const),
+    as: fc.constantFrom('succeeded' as const, 'failed' as const),
+    by: fc.constant('user:ann'),
+  }),
 );
 
 /** Events with the time that passes before each. */
-export const arbitraryHistory = fc.array(fc.tuple(arbitraryEvent, fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 20_000 }), fc.integer({ min: 0, max: 700_000 }))), {
-  maxLength: 60,
-});
+export const arbitraryHistory = fc.array(
+  fc.tuple(arbitraryEvent, fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 20_000 }), fc.integer({ min: 0, max: 700_000 }))),
+  {
+    maxLength: 60,
+  },
+);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { TargetsChange } from '@slipway/core';
+import { matchTargets, type DeploymentDoc, type EnvironmentDoc, type ResourceDoc, type TargetsChange } from '@slipway/core';
 import fc from 'fast-check';
 import { memoryRegistry, refusal, type Fixture } from './fixture.js';
 
@@ -40,25 +40,13 @@ const document = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(absent('Environment', 'one'), absent('Deployment', 'catalog')) },
 );
 
-/** What the targets are by the definition, from the documents as they stand. */
+/** What the targets are by core's definition, from the documents as they stand. */
 async function fromScratch(registry: Fixture): Promise<string[]> {
-  const list = async (kind: string) =>
-    (await registry.ask('registry.list', { kind })).items as {
-      name: string;
-      system: string;
-      identifier: string;
-      resources: string;
-      metadata: Record<string, string>;
-    }[];
-  const [environments, deployments, resources] = [await list('environment'), await list('deployment'), await list('resource')];
-  const quoted = (selector: string): string => /"(.*)"/.exec(selector)?.[1] ?? '';
-  return deployments
-    .flatMap((d) => environments.filter((e) => e.system === d.system).map((e) => ({ d, e })))
-    .flatMap(({ d, e }) =>
-      resources
-        .filter((r) => r.metadata['stage'] === quoted(e.resources) && (r.metadata['runs'] ?? '').includes(quoted(d.resources)))
-        .map((r) => `${d.name}/${e.name}/${r.identifier}`),
-    )
+  const list = async <T>(kind: string) => (await registry.ask('registry.list', { kind })).items as T[];
+  const environments = await list<EnvironmentDoc>('environment');
+  const resources = await list<ResourceDoc>('resource');
+  return (await list<DeploymentDoc>('deployment'))
+    .flatMap((d) => environments.flatMap((e) => matchTargets(d, e, resources).resources.map((r) => `${d.name}/${e.name}/${r}`)))
     .sort();
 }
 
@@ -116,6 +104,23 @@ describe('release targets', () => {
     expect(chunks.map((c) => c.item.doc.added.length)).toEqual(Array.from({ length: 10 }, () => 1_000));
     const one = await registry.apply(resource('host-x', 'dev', 'checkout'));
     expect(one).toMatchObject({ targets: { added: 1, removed: 0 }, revision: reply.revision + 2 });
+  });
+
+  it('are not where a selector fails on the resource, and the apply says so', async () => {
+    const registry = memoryRegistry();
+    const reply = await registry.apply(
+      [
+        base,
+        environment('one', 'shop', 'dev'),
+        deployment('checkout', 'shop', 'checkout'),
+        resource('bare', 'dev', undefined),
+        resource('other', 'staging', undefined),
+      ].join('---\n'),
+    );
+    expect(reply.targets.added).toBe(0);
+    expect(reply.warnings).toEqual([
+      expect.stringMatching(/^1 resource is no target of checkout in one because a selector fails there, like bare: .*runs/),
+    ]);
   });
 
   it('do not come from a selector that cannot be parsed: it is refused when it is applied', async () => {

@@ -96,5 +96,6 @@ export function planApply(known: KnownInventory, documents: readonly ReadDocumen
   const changes = planned.map(({ change }) => change).filter((c) => c.verb !== 'unchanged' || applied.has(`${c.kind}/${c.name}`));
   const writes = planned.flatMap(({ write }) => write ?? []);
   const targets = planTargets(next);
-  return { changes, warnings, writes, targets, items: itemsOf(writes, targets) };
+  warnings.push(...targets.warnings);
+  return { changes, warnings, writes, targets: targets.changes, items: itemsOf(writes, targets.changes) };
 }

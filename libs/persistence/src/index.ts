@@ -1,5 +1,6 @@
 export * from './inventory-mirror.js';
 export * from './outbox.js';
+export * from './outbox-relay.js';
 export * from './postgres/schema.js';
 export * from './server/launch-postgres.js';
 export * from './server/prepare-database.js';

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Log } from '@slipway/runtime';
 import type pg from 'pg';
-import { withClient } from './postgres/connection.js';
+import { oneByOne, withClient } from './postgres/connection.js';
 import { commitUnknown, databaseError, isConnectionLoss, isTransient } from './postgres/failures.js';
 import { migrate, openOrm, poolOf } from './postgres/orm.js';
 import type { MigrationStep } from './postgres/schema.js';
@@ -45,7 +45,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
   async function once<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
     return withClient(pool, async (client) => {
       await client.query('begin');
-      const tx = new PostgresTx(client, sql);
+      const tx = new PostgresTx(oneByOne(client as never), sql);
       let result: T;
       try {
         result = await work(tx);

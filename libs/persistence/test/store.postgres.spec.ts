@@ -7,7 +7,7 @@ storeContract('PostgreSQL', async () => {
   return {
     store,
     async sent() {
-      const { rows } = await store.pool.query(`select subjects, ids, headers, bodies from ${store.schema}.outbox order by xid, id`);
+      const { rows } = await store.pool.query(`select subjects, ids, headers, bodies from ${store.schema}.outbox order by id`);
       return rows.flatMap(unpackMessages).map((message) => ({ ...message, body: JSON.parse(message.body) as unknown }));
     },
     clear: async () =>

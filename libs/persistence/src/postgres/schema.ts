@@ -9,25 +9,32 @@ export interface MigrationStep {
 }
 
 /**
- * Outbox and inbox, in every service's schema. `xid` is the transaction that wrote a row: the relay reads only rows of transactions that no
- * running one can still come before, so that it never passes over a number that was taken earlier and committed later.
+ * Outbox and inbox, in every service's schema. Unsent rows are found by their mark and not by a cursor, so a row whose number was taken
+ * earlier and committed later than its neighbour's is never passed over. Refused are messages that the stream will never take.
  */
 export const OUTBOX_AND_INBOX: MigrationStep = {
   name: '0000_outbox_and_inbox',
   sql: [
     `create table outbox (
-      id bigint generated always as identity,
-      xid xid8 not null default pg_current_xact_id(),
+      id bigint generated always as identity primary key,
       subjects text not null,
       ids text not null,
       headers text not null,
       bodies text not null,
       written_at timestamptz not null default now(),
-      sent_at timestamptz,
-      primary key (id)
+      sent_at timestamptz
     )`,
-    'create index outbox_unsent on outbox (xid, id) where sent_at is null',
+    'create index outbox_unsent on outbox (id) where sent_at is null',
     'create index outbox_sent on outbox (sent_at) where sent_at is not null',
+    `create table outbox_refused (
+      id bigint generated always as identity primary key,
+      subject text not null,
+      message_id text not null,
+      headers text not null,
+      body text not null,
+      problem text not null,
+      refused_at timestamptz not null default now()
+    )`,
     `create table inbox (
       consumer text collate "C" not null,
       message_id text collate "C" not null,

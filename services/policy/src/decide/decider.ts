@@ -68,7 +68,7 @@ export class Decider {
    * Decide in a transaction that the caller commits. Takes the pairs' locks first and reads the heads after, so that two copies of the service
    * never publish an older knowledge under a newer number. Gives the decisions it published.
    */
-  async decide(tx: Tx, pairs: readonly Pair[], options: { level?: Level; also?: string } = {}): Promise<NumberedDecision[]> {
+  async decide(tx: Tx, pairs: readonly Pair[], atLeast?: Level): Promise<NumberedDecision[]> {
     await tx.lock(...pairs.map((pair) => `policy.pair:${pairKey(pair)}`));
     await this.state.sync(tx);
     const where = pairsWhere(pairs);
@@ -82,7 +82,7 @@ export class Decider {
       const row = rows.get(key)?.[0];
       const mark = dirty.get(key)?.[0];
       const timeCame = row?.reevaluateAt !== undefined && row.reevaluateAt <= now;
-      const level = options.level ?? (timeCame ? LEVEL.judge : (mark?.level as Level | undefined));
+      const level = atLeast ?? (timeCame ? LEVEL.judge : (mark?.level as Level | undefined));
       if (level === undefined) continue;
       const facts: ApprovalFact[] = (approvals.get(key) ?? []).map(factOfApproval);
       const view = viewPair(this.state, this.targetLists, pair, facts);
@@ -91,7 +91,6 @@ export class Decider {
           level,
           now,
           inventoryRevision: this.state.inventory.revision,
-          ...(options.also === undefined ? {} : { also: options.also }),
         }),
       );
     }

@@ -21,8 +21,6 @@ export interface JudgeOptions {
   now: number;
   /** What this copy's mirror has reached. */
   inventoryRevision: number;
-  /** Judge this version too when it is a candidate, even if newer ones are allowed everywhere: a person has just spoken of it. */
-  also?: string;
 }
 
 /**
@@ -97,11 +95,11 @@ function evaluateCandidates(view: PairView, row: PairRow, options: JudgeOptions)
     uncovered = withoutAllowed(uncovered, judge(version), view.input);
     covered = uncovered !== 'all' && uncovered.size === 0;
   }
-  const restedOn = row.open.filter((o) => o.allows).map((o) => o.versionId);
-  for (const id of [...restedOn, ...(options.also === undefined ? [] : [options.also])]) {
-    const version = view.input.versions.get(id);
+  for (const { versionId, allows } of row.open) {
+    const version = view.input.versions.get(versionId);
     // One that is paused or rejected is judged a last time, so that what it allowed is withdrawn.
-    if (version !== undefined && !judged.has(id) && (view.isCandidate(version) || version.status !== 'ready')) judge(version);
+    if (allows && version !== undefined && !judged.has(versionId) && (view.isCandidate(version) || version.status !== 'ready'))
+      judge(version);
   }
   return { decisions, covered };
 }

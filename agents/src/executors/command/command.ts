@@ -1,0 +1,219 @@
+import { execFile } from 'node:child_process';
+import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { commandExecutorSchema, OBSERVE_EXIT, type CommandExecutorConfig } from '@slipway/contracts';
+import type { JobSpec } from '@slipway/core';
+import { pause } from '../../timers.js';
+import type { Executor, Observation, Outcome, Run } from '../executor.js';
+import { contextFile, outputsFile, programEnvironment, workingDirectory } from './environment.js';
+import { OutputTail } from './output-tail.js';
+import { readOutputs } from './outputs.js';
+import { launchRunner } from './runner.js';
+import { readExit, readStop, readTrace, writeRefusal, writeStop } from './trace.js';
+
+const POLL_MS = { first: 20, later: 100, firstForMs: 2_000 };
+/** Whether the process is still there is looked up this often; its end shows in the exit file sooner. */
+const ALIVE_EVERY_MS = 1_000;
+/** From TERM to KILL. */
+const GRACE_MS = 10_000;
+const KILLED_WITHIN_MS = 5_000;
+/** A runner's first act is its mark; on the slowest machine that takes a moment. */
+const RUNNER_MARKS_WITHIN_MS = 10_000;
+const OBSERVE_TIMEOUT_MS = 30_000;
+const OBSERVE_EVERY_MS = 2_000;
+
+/**
+ * Runs a program in a process group of its own under a small shell runner (runner.ts), so that the agent may die and come back. The run's
+ * directory is the only record: `started/` (the lock), `pid`, `out`, `err`, `stop` (why we ended it), `exit`.
+ */
+export class CommandExecutor implements Executor {
+  readonly type = 'command';
+
+  /** `passed`: what programs see of the agent's own environment; `graceMs`: how long one that was asked to stop may take. */
+  constructor(
+    private readonly passed: Readonly<Record<string, string>>,
+    private readonly graceMs = GRACE_MS,
+  ) {}
+
+  validate(config: JobSpec['executor']): string | undefined {
+    const parsed = commandExecutorSchema.safeParse(config);
+    if (parsed.success) return undefined;
+    return parsed.error.issues.map((issue) => `executor.${issue.path.join('.')} ${issue.message}`).join('; ');
+  }
+
+  limitMs(config: JobSpec['executor']): number | undefined {
+    return commandExecutorSchema.parse(config).timeout;
+  }
+
+  secretReferences(config: JobSpec['executor']): Record<string, string> {
+    return commandExecutorSchema.parse(config).secrets ?? {};
+  }
+
+  async observe(run: Run): Promise<Observation> {
+    const trace = await readTrace(run.directory);
+    switch (trace.state) {
+      case 'ended':
+        return this.succeeded(run, trace.status) ? 'succeeded' : 'failed';
+      case 'running':
+        return 'running';
+      case 'gone':
+        return (await readStop(run.directory)) ? 'failed' : 'unknown';
+      case 'none':
+        return run.grant.observeFirst ? this.observeElsewhere(run) : 'notStarted';
+    }
+  }
+
+  async start(run: Run): Promise<void> {
+    const config = commandExecutorSchema.parse(run.config);
+    await mkdir(run.directory, { recursive: true, mode: 0o700 });
+    if ((await readTrace(run.directory)).state !== 'none') return;
+    await writeFile(contextFile(run), JSON.stringify(run.grant.spec.context), { mode: 0o600 });
+    const cwd = workingDirectory(run, config);
+    if (config.directory === undefined) await mkdir(cwd, { recursive: true });
+    const folder = await stat(cwd).catch(() => undefined);
+    if (!folder?.isDirectory()) return writeRefusal(run.directory, `the working directory ${cwd} does not exist`);
+    try {
+      await launchRunner(run.directory, config.run, { cwd, env: programEnvironment(run, config, this.passed) });
+    } catch (error) {
+      return writeRefusal(run.directory, `the program could not be started: ${(error as Error).message}`);
+    }
+    const until = run.clock.monotonic() + RUNNER_MARKS_WITHIN_MS;
+    while ((await readTrace(run.directory)).state === 'none') {
+      if (run.clock.monotonic() >= until) throw new Error(`the runner left no mark within ${RUNNER_MARKS_WITHIN_MS / 1_000} s`);
+      await pause(run.timers, 2);
+    }
+  }
+
+  async follow(run: Run): Promise<Outcome> {
+    if ((await readTrace(run.directory)).state === 'none') return this.followElsewhere(run);
+    const tails = [new OutputTail(run, 'out'), new OutputTail(run, 'err')];
+    const begunAt = run.clock.monotonic();
+    let aliveAt = begunAt;
+    try {
+      while (!run.signal.aborted) {
+        const now = run.clock.monotonic();
+        let status = await readExit(run.directory);
+        const look = status === undefined && now - aliveAt >= ALIVE_EVERY_MS ? await readTrace(run.directory) : undefined;
+        if (look) {
+          aliveAt = now;
+          for (const tail of tails) tail.noteOffset();
+          if (look.state === 'ended') status = look.status;
+        }
+        for (const tail of tails) await tail.read(status !== undefined || look?.state === 'gone');
+        if (status !== undefined) return await this.outcome(run, status, tails[1]?.lastLine || tails[0]?.lastLine || '');
+        if (look?.state === 'gone') return await this.withoutStatus(run);
+        await pause(run.timers, now - begunAt < POLL_MS.firstForMs ? POLL_MS.first : POLL_MS.later, run.signal);
+      }
+      return { verb: 'unknown', message: 'not followed any more' };
+    } finally {
+      for (const tail of tails) await tail.close();
+    }
+  }
+
+  async cancel(run: Run, because: 'cancelled' | 'timedOut'): Promise<boolean> {
+    const trace = await readTrace(run.directory);
+    if (trace.state === 'ended') return true;
+    if (trace.state !== 'running') return trace.state === 'gone' && (await readStop(run.directory)) !== undefined;
+    await writeStop(run.directory, because);
+    if (await this.signalAndWait(run, 'SIGTERM', this.graceMs)) return true;
+    return this.signalAndWait(run, 'SIGKILL', KILLED_WITHIN_MS);
+  }
+
+  async abandon(run: Run): Promise<void> {
+    if ((await readTrace(run.directory)).state === 'running') await this.cancel(run, 'cancelled');
+  }
+
+  async cleanup(workDirectory: string, before: number): Promise<void> {
+    for (const name of await readdir(workDirectory).catch(() => [])) {
+      const directory = path.join(workDirectory, name);
+      const { mtimeMs } = await stat(directory).catch(() => ({ mtimeMs: Infinity }));
+      if (mtimeMs < before && (await readTrace(directory)).state !== 'running') await rm(directory, { recursive: true, force: true });
+    }
+  }
+
+  /** Signal the whole group; true once the run is over. */
+  private async signalAndWait(run: Run, signal: 'SIGTERM' | 'SIGKILL', limitMs: number): Promise<boolean> {
+    const until = run.clock.monotonic() + limitMs;
+    let signalled = false;
+    for (;;) {
+      const trace = await readTrace(run.directory);
+      if (trace.state !== 'running') return trace.state === 'ended' || trace.state === 'gone';
+      if (!signalled && trace.pid > 0) {
+        signalled = true;
+        try {
+          process.kill(-trace.pid, signal);
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+        }
+      }
+      if (run.clock.monotonic() >= until) return false;
+      await pause(run.timers, POLL_MS.first * 2);
+    }
+  }
+
+  private succeeded(run: Run, status: number): boolean {
+    return (commandExecutorSchema.parse(run.config).successExitCodes ?? [0]).includes(status);
+  }
+
+  private async outcome(run: Run, status: number, lastLine: string): Promise<Outcome> {
+    const config = commandExecutorSchema.parse(run.config);
+    const stop = await readStop(run.directory);
+    const { outputs, problem } = await readOutputs(outputsFile(run, config));
+    const said = { ...(outputs ? { outputs } : {}), ...(problem === undefined ? {} : { message: problem }) };
+    // A program that was asked to stop and still says that it succeeded is believed; one that was too late is not.
+    if (this.succeeded(run, status) && stop !== 'timedOut') return { verb: 'succeeded', ...said };
+    if (stop)
+      return { verb: stop, ...said, message: stop === 'timedOut' ? 'stopped: the time limit was over' : 'stopped when it was cancelled' };
+    return { verb: 'failed', ...said, message: `${config.run[0]} ${describeStatus(status)}${lastLine === '' ? '' : `: ${lastLine}`}` };
+  }
+
+  private async withoutStatus(run: Run): Promise<Outcome> {
+    const stop = await readStop(run.directory);
+    if (stop) return { verb: stop, message: 'killed: it did not stop when asked' };
+    return { verb: 'unknown', message: 'the program and its runner disappeared without an exit status; was the machine restarted?' };
+  }
+
+  /** Another agent may have begun this run: only a program of the user's can tell. */
+  private observeElsewhere(run: Run): Promise<Observation> {
+    const config = commandExecutorSchema.parse(run.config);
+    if (!config.observe) return Promise.resolve('unknown');
+    return this.runObserve(run, config, config.observe);
+  }
+
+  private async runObserve(run: Run, config: CommandExecutorConfig, observe: readonly string[]): Promise<Observation> {
+    await mkdir(path.join(run.directory, 'work'), { recursive: true, mode: 0o700 });
+    await writeFile(contextFile(run), JSON.stringify(run.grant.spec.context), { mode: 0o600 });
+    const [program = '', ...args] = observe;
+    const env = programEnvironment(run, config, this.passed);
+    const status = await new Promise<number>((resolve) => {
+      const child = execFile(
+        program,
+        args,
+        { cwd: workingDirectory(run, config), env, timeout: OBSERVE_TIMEOUT_MS },
+        (_error, out, err) => {
+          run.output.write('agent', `observe: ${out}${err}`);
+          resolve(child.exitCode ?? -1);
+        },
+      );
+    });
+    const known = Object.entries(OBSERVE_EXIT).find(([, code]) => code === status);
+    return (known?.[0] as Observation | undefined) ?? 'unknown';
+  }
+
+  private async followElsewhere(run: Run): Promise<Outcome> {
+    while (!run.signal.aborted) {
+      const seen = await this.observeElsewhere(run);
+      if (seen === 'succeeded' || seen === 'failed') return { verb: seen, message: 'as its observe program tells; another agent ran it' };
+      if (seen !== 'running')
+        return { verb: 'unknown', message: 'another agent may have run it, and its observe program does not tell what became of it' };
+      await pause(run.timers, OBSERVE_EVERY_MS, run.signal);
+    }
+    return { verb: 'unknown', message: 'not followed any more' };
+  }
+}
+
+function describeStatus(status: number): string {
+  if (status === 126) return 'is not executable (exit status 126)';
+  if (status === 127) return 'was not found (exit status 127)';
+  return status > 128 ? `was ended by signal ${status - 128}` : `ended with exit status ${status}`;
+}

@@ -1,0 +1,67 @@
+import path from 'node:path';
+import type { CommandExecutorConfig } from '@slipway/contracts';
+import type { Run } from '../executor.js';
+
+/** What programs get of the agent's own environment: enough to run, and none of its secrets. */
+const PASSED = [
+  'PATH',
+  'HOME',
+  'USER',
+  'LOGNAME',
+  'SHELL',
+  'LANG',
+  'LC_ALL',
+  'LC_CTYPE',
+  'TZ',
+  'TMPDIR',
+  'HTTP_PROXY',
+  'HTTPS_PROXY',
+  'NO_PROXY',
+  'http_proxy',
+  'https_proxy',
+  'no_proxy',
+  'SSL_CERT_FILE',
+  'SSL_CERT_DIR',
+  'NODE_EXTRA_CA_CERTS',
+] as const;
+
+/** The part of the agent's environment that programs may see: the fixed list and what the site's owner named besides. */
+export function passedEnvironment(environment: NodeJS.ProcessEnv, more: readonly string[]): Record<string, string> {
+  const passed: Record<string, string> = {};
+  for (const name of [...PASSED, ...more]) {
+    const value = environment[name];
+    if (value !== undefined) passed[name] = value;
+  }
+  return passed;
+}
+
+export const outputsFile = (run: Run, config: CommandExecutorConfig): string =>
+  config.outputs === undefined ? path.join(run.directory, 'outputs') : path.resolve(workingDirectory(run, config), config.outputs);
+
+export const workingDirectory = (run: Run, config: CommandExecutorConfig): string =>
+  path.resolve(config.directory ?? path.join(run.directory, 'work'));
+
+export const contextFile = (run: Run): string => path.join(run.directory, 'context.json');
+
+/** The environment of a run's program. What Slipway says of the job can't be overridden by config. */
+export function programEnvironment(
+  run: Run,
+  config: CommandExecutorConfig,
+  passed: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const { grant } = run;
+  return {
+    ...passed,
+    ...config.env,
+    ...run.secrets,
+    SLIPWAY_JOB: grant.job,
+    SLIPWAY_ATTEMPT: String(grant.attempt),
+    SLIPWAY_KIND: grant.kind,
+    SLIPWAY_DEPLOYMENT: grant.deployment,
+    SLIPWAY_ENVIRONMENT: grant.environment,
+    SLIPWAY_RESOURCE: grant.resource,
+    SLIPWAY_VERSION: grant.version,
+    SLIPWAY_OUTPUTS: outputsFile(run, config),
+    SLIPWAY_CONTEXT: contextFile(run),
+  };
+}

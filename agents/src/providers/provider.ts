@@ -1,0 +1,21 @@
+import type { Json, JsonObject } from '@slipway/core';
+import type { Timers } from '../ports.js';
+
+/** What a probe saw; `result` in the metric's conditions. */
+export type Probe = { result: Json } | { error: string };
+
+export interface ProbeContext {
+  timers: Timers;
+  signal: AbortSignal;
+  /** Values of secrets, by the name that the config gives them. */
+  secrets: Readonly<Record<string, string>>;
+}
+
+/** Looks at one kind of source. What could not be reached is an `error`, never a `failed`: only the metric's conditions judge. */
+export interface Provider {
+  readonly type: string;
+  /** Why this config is not acceptable; undefined when it is. */
+  validate(config: JsonObject & { type: string }): string | undefined;
+  secretReferences(config: JsonObject & { type: string }): Record<string, string>;
+  probe(config: JsonObject & { type: string }, context: ProbeContext): Promise<Probe>;
+}

@@ -1,0 +1,122 @@
+import { classify, judgeAll, nextMeasurementAt, type Json, type JsonObject, type MetricSpec } from '@slipway/core';
+import { vetoProvider } from './allow-list.js';
+import type { HeldJob, Saying } from './held-job.js';
+import type { JobRunParts } from './job-run.js';
+import { Mask } from './masking.js';
+import type { Probe, Provider } from './providers/provider.js';
+import { cleanText } from './text.js';
+import { pause } from './timers.js';
+
+/** What is kept of a value that was seen: enough to understand the verdict, little enough for a row. */
+const VALUE_LENGTH_MAX = 4_000;
+const MESSAGE_LENGTH_MAX = 1_000;
+
+export type VerificationParts = JobRunParts & { providers: Readonly<Record<string, Provider>> };
+
+/**
+ * One `verify` job: measures each metric at its times and publishes every measurement by itself, going on from those that the grant brought
+ * (another agent made them) or the journal held. The verdict is always core's; the last report only says that the measuring is over.
+ */
+export async function runVerification(held: HeldJob, parts: VerificationParts): Promise<void> {
+  const metrics = held.grant.spec.metrics ?? [];
+  for (const metric of metrics) {
+    const provider = parts.providers[metric.provider.type];
+    const veto = provider
+      ? (vetoProvider(parts.allow, metric.provider) ?? provider.validate(metric.provider))
+      : `this agent has no provider ${metric.provider.type}; it has ${Object.keys(parts.providers).join(', ')}`;
+    if (veto !== undefined) return parts.say(held, { verb: 'rejected', message: `metric ${metric.name}: ${veto}` });
+  }
+  await held.awaitLease(() => parts.clock.monotonic());
+  if (held.startedAt === undefined) parts.say(held, { verb: 'started' });
+  const startedAt = held.startedAt ?? parts.clock.now();
+
+  const over = new AbortController();
+  const until = AbortSignal.any([over.signal, held.stopped.signal, held.cancelled.signal]);
+  let timedOut = false;
+  const stopLimit = parts.timers.after(Math.max(0, startedAt + held.grant.runMs - parts.clock.now()), () => {
+    timedOut = true;
+    over.abort();
+  });
+  const judged = (): ReturnType<typeof judgeAll> => judgeAll(metrics, held.measurements);
+  await Promise.all(
+    metrics.map((metric) =>
+      measure(held, metric, {
+        startedAt,
+        until,
+        parts,
+        measured: () => {
+          if (judged().done) over.abort();
+        },
+      }),
+    ),
+  );
+  stopLimit();
+  const { verdict, sentence, done } = judged();
+  if (!done && held.cancelled.signal.aborted) return parts.say(held, { verb: 'cancelled', message: 'measuring was cancelled' });
+  if (!done && timedOut)
+    return parts.say(held, { verb: 'timedOut', message: `not judged within ${held.grant.runMs / 1_000} s: ${sentence}` });
+  parts.say(held, { verb: verdict === 'passed' ? 'succeeded' : 'failed', message: `${verdict}: ${sentence}` });
+}
+
+interface Measuring {
+  startedAt: number;
+  until: AbortSignal;
+  parts: VerificationParts;
+  measured: () => void;
+}
+
+/** Measure one metric until it is judged or measuring is over. */
+async function measure(held: HeldJob, metric: MetricSpec, { startedAt, until, parts, measured }: Measuring): Promise<void> {
+  for (;;) {
+    const dueAt = nextMeasurementAt(metric, held.measurements, startedAt);
+    if (dueAt === undefined) return;
+    await pause(parts.timers, Math.max(0, dueAt - parts.clock.now()), until);
+    if (until.aborted) return;
+    const { probe, mask } = await look(metric, parts, until);
+    if (until.aborted) return;
+    const index = held.measurements.reduce((next, m) => (m.metric === metric.name ? Math.max(next, m.index + 1) : next), 0);
+    const seen =
+      'error' in probe ? { result: 'error' as const, message: probe.error } : classify(metric, probe.result, held.grant.spec.context);
+    const value = 'error' in probe || probe.result === undefined ? undefined : boundedValue(probe.result);
+    const saying: Saying = {
+      verb: 'measured',
+      measurement: {
+        metric: metric.name,
+        index,
+        result: seen.result,
+        at: parts.clock.now(),
+        ...(value === undefined ? {} : { value: mask.json(value) }),
+        ...(seen.message === undefined ? {} : { message: cleanText(mask.text(seen.message), MESSAGE_LENGTH_MAX) }),
+      },
+    };
+    parts.say(held, saying);
+    measured();
+  }
+}
+
+async function look(metric: MetricSpec, parts: VerificationParts, signal: AbortSignal): Promise<{ probe: Probe; mask: Mask }> {
+  const provider = parts.providers[metric.provider.type] as Provider;
+  let mask = new Mask([]);
+  try {
+    const secrets = await parts.secrets(provider.secretReferences(metric.provider));
+    mask = new Mask(Object.values(secrets));
+    return { probe: await provider.probe(metric.provider, { timers: parts.timers, signal, secrets }), mask };
+  } catch (error) {
+    return { probe: { error: (error as Error).message }, mask };
+  }
+}
+
+/** A value as it is kept and shown: long texts are cut, and what stays too large is shown by its beginning. */
+function boundedValue(value: Json): Json {
+  const cut = (text: string): string => cleanText(text, 500);
+  const shortened = JSON.parse(JSON.stringify(value), (key, inner: unknown) => {
+    if (typeof inner === 'string') return cut(inner);
+    // The text says nothing more where it was JSON.
+    if (key === '' && isObject(inner) && isObject(inner.json)) return { ...inner, body: undefined };
+    return inner;
+  }) as Json;
+  const text = JSON.stringify(shortened);
+  return text.length <= VALUE_LENGTH_MAX ? shortened : cleanText(text, VALUE_LENGTH_MAX);
+}
+
+const isObject = (value: unknown): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value);

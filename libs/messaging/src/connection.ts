@@ -3,6 +3,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { connect } from '@nats-io/transport-node';
 import type { CredentialsSource } from './accounts/credentials.js';
 import { authenticate, readCredentials } from './accounts/credentials.js';
+import { trackLink } from './connection-loss.js';
 
 export interface ConnectOptions {
   servers: string | string[];
@@ -55,12 +56,15 @@ export async function connectNats(options: ConnectOptions): Promise<NatsConnecti
 }
 
 async function watchStatus(nc: NatsConnection, { log, name }: ConnectOptions): Promise<void> {
+  const link = trackLink(nc);
   for await (const status of nc.status()) {
     switch (status.type) {
       case 'disconnect':
+        link.lost();
         log.warn('NATS is gone, reconnecting', { name, server: status.server });
         break;
       case 'reconnect':
+        link.back();
         log.info('NATS is back', { name, server: status.server });
         break;
       case 'error':

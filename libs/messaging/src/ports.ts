@@ -7,7 +7,7 @@ import type { ErrorShape } from '@slipway/core';
 
 /** One message of a stream, parsed by the schema of its consumer. What did not parse never gets here: it is a dead letter. */
 export interface Inbound<T = unknown> {
-  /** The sender's message id (`Nats-Msg-Id`), else `<stream>:<sequence>`; the key of the inbox. */
+  /** The sender's id (`Slipway-Id`, else `Nats-Msg-Id`), else `<stream>:<sequence>`; the key of the inbox. */
   id: string;
   subject: string;
   body: T;
@@ -15,6 +15,25 @@ export interface Inbound<T = unknown> {
   /** 1 for the first delivery. */
   attempt: number;
   sequence: number;
+}
+
+/** A message to be published, as the outbox gives it out. */
+export interface Outbound {
+  subject: string;
+  /** Unique and stable: by it repeats are known. */
+  id: string;
+  /** JSON text. */
+  body: string;
+  headers?: Record<string, string>;
+}
+
+/** Publishes what the outbox holds. */
+export interface Publisher {
+  /**
+   * Publish in this order and come back once all of it is stored. Throws SlipwayError (`unavailable`: try again later, with the same ids);
+   * a part may then be stored already, which is harmless, because consumers know ids.
+   */
+  publish(messages: readonly Outbound[]): Promise<void>;
 }
 
 /** What is to become of a message; made from errors by the one table in `settlement.ts`. */

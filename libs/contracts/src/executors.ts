@@ -16,12 +16,12 @@ const environment = z.record(
   z.string(),
 );
 
-/** Names a secret that the agent resolves at its own site: never the secret itself. */
+/** Names a secret that the agent resolves at its own site: never the secret itself. The message does not repeat what was written, which may be one. */
 export const secretReferenceSchema = z
   .string()
   .regex(
     /^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|command:.+)$/,
-    'is not a reference to a secret; write env:NAME, file:/path or command:program arguments',
+    'what stands here is not a reference to a secret; write env:NAME, file:/path or command:program arguments',
   );
 
 /** What `observe` may answer with its exit status; every other status means `unknown`. */

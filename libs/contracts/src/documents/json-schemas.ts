@@ -3,10 +3,21 @@ import { documentSchemas, type DocumentKind } from './kinds.js';
 
 const SCHEMA_ID = 'https://slipway.dev/schemas';
 
-/** The JSON Schema of one kind of document, as people write it. */
+/** The JSON Schema of one kind of document, as people write it; one that shall be absent needs no more than its name. */
 export function documentJsonSchema(kind: DocumentKind): Record<string, unknown> {
-  const schema = z.toJSONSchema(documentSchemas[kind], { io: 'input', target: 'draft-2020-12' }) as Record<string, unknown>;
-  return { ...schema, $id: `${SCHEMA_ID}/${kind.toLowerCase()}.json`, title: kind };
+  const { $schema, ...present } = z.toJSONSchema(documentSchemas[kind], { io: 'input', target: 'draft-2020-12' }) as Record<
+    string,
+    unknown
+  >;
+  const name = kind === 'Resource' ? 'identifier' : 'name';
+  return {
+    $schema,
+    $id: `${SCHEMA_ID}/${kind.toLowerCase()}.json`,
+    title: kind,
+    if: { properties: { state: { const: 'absent' } }, required: ['state'] },
+    then: { properties: { kind: { const: kind } }, required: ['kind', name] },
+    else: present,
+  };
 }
 
 /** File name → JSON Schema: one for each kind, and `slipway.json` for files that hold documents of any kind. */
@@ -21,7 +32,7 @@ export function documentJsonSchemas(): Record<string, Record<string, unknown>> {
     required: ['kind'],
     properties: { kind: { enum: kinds } },
     allOf: kinds.map((kind) => ({
-      if: { properties: { kind: { const: kind }, state: { not: { const: 'absent' } } } },
+      if: { properties: { kind: { const: kind } }, required: ['kind'] },
       then: { $ref: `${kind.toLowerCase()}.json` },
     })),
   };

@@ -74,9 +74,9 @@ function nothingNew(view: PairView, row: PairRow): boolean {
   return row.covered || view.candidates.every((v) => row.open.some((o) => o.versionId === v.id));
 }
 
+/** Among the newest candidates still; what fell behind them is judged no longer. */
 function stands(view: PairView, versionId: string): boolean {
-  const version = view.input.versions.get(versionId);
-  return version !== undefined && view.isCandidate(version);
+  return view.candidates.some((version) => version.id === versionId);
 }
 
 function evaluateCandidates(view: PairView, row: PairRow, options: JudgeOptions): { decisions: Decision[]; covered: boolean } {
@@ -98,7 +98,7 @@ function evaluateCandidates(view: PairView, row: PairRow, options: JudgeOptions)
   for (const { versionId, allows } of row.open) {
     const version = view.input.versions.get(versionId);
     // One that is paused or rejected is judged a last time, so that what it allowed is withdrawn.
-    if (allows && version !== undefined && !judged.has(versionId) && (view.isCandidate(version) || version.status !== 'ready'))
+    if (allows && version !== undefined && !judged.has(versionId) && (stands(view, versionId) || version.status !== 'ready'))
       judge(version);
   }
   return { decisions, covered };

@@ -15,8 +15,6 @@ export interface PairView {
   candidates: Version[];
   /** Revision of the last change that concerns any of the targets. */
   targetsRevision: number;
-  /** Deployable and newer than the oldest that runs, however many are newer still. */
-  isCandidate(version: Version): boolean;
 }
 
 /** The view of a pair, or undefined when it has no targets (any more). Nothing is copied that is as long as the inventory. */
@@ -48,7 +46,6 @@ export function viewPair(world: World, targetsOf: TargetLists, pair: Pair, appro
     },
     candidates: candidateVersions(inventory.versions.of(pair.deployment), oldest),
     targetsRevision: list.revision,
-    isCandidate: (version) => candidateVersions([version], oldest).length > 0,
   };
 }
 

@@ -1,0 +1,70 @@
+import type { Obligations, Version } from '@slipway/core';
+import { gateAt, type IndexedDecision } from './gate.js';
+
+/** What is known of one release target when its next version is chosen. */
+export interface TargetSituation {
+  resource: string;
+  /** Revision of the last inventory change that concerns it. */
+  revision: number;
+  /** Sequence of the version it runs; 0 when nothing runs. */
+  runs: number;
+  /** A job there has begun, or may have: nothing else starts before it is over (I1). */
+  busy: boolean;
+  /** Sequence of the newest version that an open rollout is bringing there; 0 when none is. */
+  spokenFor: number;
+  /** Versions that were tried there and are not tried again by themselves. */
+  tried: ReadonlySet<string>;
+  /** Versions that were rolled back from there. */
+  quarantined: ReadonlySet<string>;
+}
+
+/** Targets that should go to the same version in the same way. */
+export interface Desired {
+  version: Version;
+  obligations: Obligations;
+  obligationsKey: string;
+  resources: string[];
+}
+
+/**
+ * For each target the newest deployable version that is allowed there and newer than what it runs (I8), when it is not being brought there
+ * already. Gives groups, newest version first.
+ *
+ * A version that was tried there ends the search: going to an older one than that is a person's decision. A quarantined one was taken back
+ * and does not stand in the way of an older one.
+ */
+export function chooseDesired(
+  situations: Iterable<TargetSituation>,
+  /** Deployable versions, newest first, with the newest decision on each. */
+  candidates: readonly { version: Version; decision: IndexedDecision }[],
+  keyOf: (obligations: Obligations) => string,
+  now: number,
+): Desired[] {
+  const groups = new Map<string, Desired>();
+  for (const target of situations) {
+    if (target.busy) continue;
+    const choice = newestAllowed(target, candidates, now);
+    if (!choice) continue;
+    const obligationsKey = keyOf(choice.obligations);
+    const id = `${choice.version.id} ${obligationsKey}`;
+    const group = groups.get(id);
+    if (group) group.resources.push(target.resource);
+    else groups.set(id, { ...choice, obligationsKey, resources: [target.resource] });
+  }
+  return [...groups.values()].sort((a, b) => b.version.sequence - a.version.sequence || b.resources.length - a.resources.length);
+}
+
+function newestAllowed(
+  target: TargetSituation,
+  candidates: readonly { version: Version; decision: IndexedDecision }[],
+  now: number,
+): { version: Version; obligations: Obligations } | undefined {
+  for (const { version, decision } of candidates) {
+    if (version.sequence <= target.runs || version.sequence <= target.spokenFor) return undefined;
+    if (target.quarantined.has(version.id)) continue;
+    if (target.tried.has(version.id)) return undefined;
+    const answer = gateAt(decision, target.resource, target.revision, now);
+    if (answer.open) return { version, obligations: answer.group.obligations };
+  }
+  return undefined;
+}

@@ -1,0 +1,19 @@
+import { jobTable, type RolloutRow } from '../tables.js';
+import { placeKey, type Work } from '../work.js';
+import { gateAt } from './gate.js';
+
+/**
+ * Whether a member of this rollout may begin now, for core's planner: the newest decision allows it there (I2), and nothing else is live at its
+ * target (I1). What is barred is asked again when a decision comes and when a job of the place ends.
+ */
+export async function mayBeginIn(work: Work, rollout: RolloutRow): Promise<(resource: string) => boolean> {
+  if (!rollout.members.includes('.')) return () => true;
+  const { deployment, environment, versionId } = rollout;
+  const decision = (await work.loadDecisions(rollout, [versionId])).get(versionId);
+  const others = await work.tx.find(jobTable, { deployment, environment, occupies: true, rolloutId: { not: rollout.id } }, { only: ['id', 'resource'] });
+  const taken = new Set(others.filter((job) => !work.jobs.has(job)).map((job) => job.resource));
+  for (const job of work.jobs.all()) if (job.occupies && placeKey(job) === placeKey(rollout)) taken.add(job.resource);
+  const targets = work.inventory.targets(deployment, environment);
+  const ready = work.inventory.versions.byId(versionId)?.status === 'ready';
+  return (resource) => ready && !taken.has(resource) && gateAt(decision, resource, targets?.revisionOf(resource), work.now).open;
+}

@@ -1,0 +1,78 @@
+import { freezeOfRollbacks } from '../decisions/gate.js';
+import { jobTable, slotTable, type Held, type JobRow, type SlotRow } from '../tables.js';
+import { placeKey, type Work } from '../work.js';
+import { invitation } from './job-events.js';
+import { stepJob } from './step-job.js';
+
+/** A held job is looked at again this often, should the event that frees it be missed (I5). */
+const HELD_WAKE_MS = 60_000;
+
+/**
+ * Offer queued jobs to the agents of their pools, first come first served, or hold them and say why: a rollback's target is still taken (I1) or
+ * frozen for rollbacks too (I11), a concurrency limit is reached. Whether a rollout's member may begin was asked before its job was made; what
+ * an earlier holder may have begun is always offered, since somebody must look what became of it.
+ */
+export async function admitJobs(work: Work, rows: readonly JobRow[]): Promise<void> {
+  const jobs = rows.filter((row) => row.state === 'queued' || row.state === 'dispatched');
+  const rollbacks = jobs.filter((row) => row.rollback && !row.occupies);
+  const held = new Set<JobRow>();
+  for (const group of Map.groupBy(rollbacks, placeKey).values()) for (const row of await holdRollbacks(work, group)) held.add(row);
+  const limited = jobs.filter((row) => !held.has(row) && row.slots.length > 0 && row.claimedAt === undefined);
+  for (const row of await holdOverLimits(work, limited)) held.add(row);
+  for (const row of jobs) if (!held.has(row)) offer(work, row);
+}
+
+function hold(work: Work, row: JobRow, held: Held, because: string): void {
+  work.jobs.change(row, { state: 'queued', dispatchedAt: undefined, pickupUntil: undefined, held, heldBecause: because, wakeAt: work.now + HELD_WAKE_MS, occupies: held === 'concurrency' });
+}
+
+function offer(work: Work, row: JobRow): void {
+  work.jobs.change(row, { held: undefined, heldBecause: undefined, occupies: true });
+  if (row.state === 'queued') stepJob(work, row, { type: 'dispatched' });
+  work.say(invitation(row));
+}
+
+/** Rollbacks skip all gates but the freezes that stop them too. */
+async function holdRollbacks(work: Work, jobs: readonly JobRow[]): Promise<JobRow[]> {
+  const { deployment, environment } = jobs[0] as JobRow;
+  const place = { deployment, environment };
+  const asking = new Set(jobs.map((row) => row.id));
+  const stored = await work.tx.find(jobTable, { ...place, resource: [...new Set(jobs.map((row) => row.resource))], occupies: true }, { only: ['id', 'resource'] });
+  const taken = new Set(stored.filter((row) => !asking.has(row.id) && !work.jobs.has(row)).map((row) => row.resource));
+  for (const row of work.jobs.all()) if (row.occupies && placeKey(row) === placeKey(place)) taken.add(row.resource);
+  const decisions = await work.loadDecisions(place);
+  const held: JobRow[] = [];
+  for (const row of jobs) {
+    const freeze = row.kind === 'verify' ? undefined : freezeOfRollbacks(decisions.values(), row.resource);
+    if (taken.has(row.resource)) hold(work, row, 'busy', 'another job has this target');
+    else if (freeze !== undefined) hold(work, row, 'gate', `freeze: ${freeze}`);
+    if (row.held && (taken.has(row.resource) || freeze !== undefined)) held.push(row);
+    else taken.add(row.resource);
+  }
+  return held;
+}
+
+async function holdOverLimits(work: Work, jobs: readonly JobRow[]): Promise<JobRow[]> {
+  if (jobs.length === 0) return [];
+  const keys = [...new Set(jobs.flatMap((row) => row.slots.map((slot) => slot.key)))].sort();
+  await work.tx.lock(...keys.map((key) => `slot:${key}`));
+  const used = await work.tx.find(slotTable, { key: keys });
+  const holders = new Map(keys.map((key) => [key, new Set<string>()]));
+  for (const slot of used) holders.get(slot.key)?.add(slot.jobId);
+  const granted: SlotRow[] = [];
+  const held: JobRow[] = [];
+  for (const row of [...jobs].sort((a, b) => a.queuedAt - b.queuedAt)) {
+    const full = row.slots.find(({ key, max }) => !holders.get(key)?.has(row.id) && (holders.get(key)?.size ?? 0) >= max);
+    if (full) {
+      hold(work, row, 'concurrency', `${full.max} at a time by ${full.key}`);
+      held.push(row);
+      continue;
+    }
+    for (const { key } of row.slots) {
+      holders.get(key)?.add(row.id);
+      granted.push({ key, jobId: row.id });
+    }
+  }
+  if (granted.length > 0) await work.tx.insert(slotTable, granted);
+  return held;
+}

@@ -1,0 +1,112 @@
+import type { ClaimAnswer } from '@slipway/contracts';
+import { refuseClaim, type Measurement } from '@slipway/core';
+import { freezeOfRollbacks, gateAt } from '../decisions/gate.js';
+import { activationOf } from '../releases/activation.js';
+import { agentTable, measurementTable, type JobRow } from '../tables.js';
+import { placeKey, type Work } from '../work.js';
+import { stepJob } from './step-job.js';
+
+export interface Claim {
+  agent: string;
+  job: string;
+  attempt: number;
+}
+
+/** A decision whose time has passed is followed by the next one within this. */
+const NEXT_DECISION_MS = 1_000;
+
+type Denial = Extract<ClaimAnswer, { granted: false }>;
+
+/**
+ * Grant or deny, job by job. A job that nobody has begun is granted only while the newest decision allows it at its target and its rollout goes
+ * on (I2, I11): the place's lock puts this check and every withdrawal one after the other. Jobs and their rollouts must be of locked places.
+ */
+export async function answerClaims(work: Work, claims: readonly Claim[]): Promise<ClaimAnswer[]> {
+  if (claims.length === 0) return [];
+  const rows = claims.flatMap((claim) => work.jobs.get({ id: claim.job }) ?? []);
+  await work.loadRollouts(rows.flatMap((row) => row.rolloutId ?? []));
+  await work.loadReleases(rows.map((row) => row.releaseId));
+  const closed = await closedGates(work, rows);
+  const pools = new Map((await work.tx.find(agentTable, { agent: [...new Set(claims.map((claim) => claim.agent))] }, { only: ['agent', 'pool'] })).map((row) => [row.agent, row.pool]));
+  const measured = await measuredSoFar(work, rows);
+  return claims.map((claim): ClaimAnswer => {
+    const row = work.jobs.get({ id: claim.job });
+    if (!row) return { job: claim.job, granted: false, code: 'job.claim.missing', because: 'there is no such job' };
+    const pool = pools.get(claim.agent);
+    if (pool !== undefined && pool !== row.pool)
+      return { job: row.id, granted: false, code: 'job.claim.pool', because: `the job is for pool ${row.pool}, and ${claim.agent} is in ${pool}` };
+    const refusal = refuseClaim(row, claim.agent, claim.attempt);
+    if (refusal) return { job: row.id, granted: false, ...refusal };
+    // What somebody has held may have begun: it is granted so that it is looked after.
+    const denial = row.claimedAt === undefined ? closed(row) : undefined;
+    if (denial) return denial;
+    stepJob(work, row, { type: 'claim', agent: claim.agent, attempt: claim.attempt });
+    return grant(work, row, measured.get(row.id) ?? []);
+  });
+}
+
+function grant(work: Work, row: JobRow, measurements: Measurement[]): ClaimAnswer {
+  const { id: job, epoch, attempt, kind, deployment, environment, resource, version, limits } = row;
+  return {
+    ...{ job, granted: true, epoch, attempt, kind, deployment, environment, resource, version },
+    leaseMs: limits.leaseMs,
+    renewMs: Math.floor(limits.leaseMs / 3),
+    runMs: limits.runMs,
+    spec: {
+      executor: row.config,
+      ...(row.metrics ? { metrics: row.metrics } : {}),
+      context: activationOf(work.inventory, row, work.release(row.releaseId).variables),
+    },
+    observeFirst: row.observeFirst ?? false,
+    measurements,
+  };
+}
+
+/** Why a job that nobody has begun may not begin now; what is closed for longer than a moment is withdrawn with the same stroke. */
+async function closedGates(work: Work, rows: readonly JobRow[]): Promise<(row: JobRow) => Denial | undefined> {
+  const decisions = new Map<string, Awaited<ReturnType<Work['loadDecisions']>>>();
+  for (const [key, group] of Map.groupBy(rows, placeKey)) {
+    const versions = group.some((row) => row.rollback) ? undefined : [...new Set(group.map((row) => row.versionId))];
+    decisions.set(key, await work.loadDecisions({ deployment: (group[0] as JobRow).deployment, environment: (group[0] as JobRow).environment }, versions));
+  }
+  return (row) => {
+    if (row.kind === 'verify') return undefined;
+    const known = decisions.get(placeKey(row)) ?? new Map();
+    if (row.rollback) return frozen(work, row, freezeOfRollbacks(known.values(), row.resource));
+    const rollout = row.rolloutId === undefined ? undefined : work.rollout(row.rolloutId);
+    if (rollout && (rollout.state !== 'running' || rollout.ending))
+      return withdrawn(work, row, 'job.claim.rollout', `the rollout is ${rollout.state}${rollout.because === undefined ? '' : `: ${rollout.because}`}`);
+    const status = work.inventory.versions.byId(row.versionId)?.status;
+    if (status !== 'ready') return withdrawn(work, row, 'job.claim.version', `version ${row.version} is ${status ?? 'unknown'}`);
+    const answer = gateAt(known.get(row.versionId), row.resource, work.inventory.targetRevision(row.deployment, row.environment, row.resource), work.now);
+    if (answer.open) return undefined;
+    if (answer.expired) return { job: row.id, granted: false, code: 'job.claim.early', because: answer.because, retryAfterMs: NEXT_DECISION_MS };
+    return withdrawn(work, row, 'job.claim.gate', answer.because);
+  };
+}
+
+function withdrawn(work: Work, row: JobRow, code: string, because: string): Denial {
+  stepJob(work, row, { type: 'withdraw', because });
+  return { job: row.id, granted: false, code, because };
+}
+
+/** A rollback that a freeze stops too is put aside until the freeze is over. */
+function frozen(work: Work, row: JobRow, freeze: string | undefined): Denial | undefined {
+  if (freeze === undefined) return undefined;
+  work.jobs.change(row, { occupies: false });
+  work.queued.push(row);
+  return { job: row.id, granted: false, code: 'job.claim.gate', because: `freeze: ${freeze}` };
+}
+
+async function measuredSoFar(work: Work, rows: readonly JobRow[]): Promise<Map<string, Measurement[]>> {
+  const ids = rows.filter((row) => row.kind === 'verify').map((row) => row.id);
+  if (ids.length === 0) return new Map();
+  const stored = await work.tx.find(measurementTable, { jobId: ids }, { orderBy: { metric: 'asc', index: 'asc' } });
+  const byJob = new Map<string, Measurement[]>();
+  for (const { jobId, ...measurement } of stored) {
+    const series = byJob.get(jobId);
+    if (series) series.push(measurement);
+    else byJob.set(jobId, [measurement]);
+  }
+  return byJob;
+}

@@ -1,0 +1,44 @@
+import { advanceJob, isOver, type JobEffect, type JobEvent } from '@slipway/core';
+import type { JobRow } from '../tables.js';
+import type { Work } from '../work.js';
+import { jobEvent } from './job-events.js';
+
+/** What the state machine may change of a job. */
+const STATE = ['state', 'attempt', 'attemptsMax', 'epoch', 'reportN', 'agent', 'leaseUntil', 'lapses', 'observeFirst', 'queuedAt', 'dispatchedAt', 'claimedAt', 'startedAt', 'finishedAt', 'heardAt', 'cancelAskedAt', 'cancelAs', 'pickupUntil', 'runUntil', 'cancelUntil', 'wakeAt', 'percent', 'step', 'message', 'links', 'outputs'] as const satisfies readonly (keyof JobRow)[]; // prettier-ignore
+
+/** Put one event through the state machine of a job. What follows from it is noted in the work and carried on by `settle`. */
+export function stepJob(work: Work, row: JobRow, event: JobEvent): void {
+  const { job, effects } = advanceJob(row, event, { now: work.now, random: work.world.ids.random() });
+  if (job !== row) {
+    const next = Object.fromEntries(STATE.map((name) => [name, job[name]])) as Partial<JobRow>;
+    // Nobody knows whether an `unknown` job still works on its target: it keeps it until a person has said (I1).
+    if (isOver(job)) Object.assign(next, { occupies: job.state === 'unknown', held: undefined, heldBecause: undefined });
+    work.jobs.change(row, next);
+  }
+  for (const effect of effects) carry(work, row, event, effect);
+}
+
+function carry(work: Work, row: JobRow, event: JobEvent, effect: JobEffect): void {
+  switch (effect.type) {
+    case 'requeue':
+      work.queued.push(row);
+      return;
+    case 'measured': {
+      const { metric, index, result, at, value, message } = effect.measurement;
+      work.measured.push({
+        jobId: row.id,
+        ...{ metric, index, result, at: Math.round(at) },
+        ...(value === undefined ? {} : { value }),
+        ...(message === undefined ? {} : { message }),
+      });
+      return;
+    }
+    case 'announce':
+      if (effect.verb === 'started') work.begun.push(row);
+      const withdrawn = event.type === 'withdraw';
+      if (isOver(row) && effect.verb !== 'started') work.ended.push({ row, withdrawn });
+      // What never began ends quietly, and a verification's end is told by its verdict.
+      if (withdrawn || row.kind === 'verify') return;
+      work.say(jobEvent(row, effect.verb, work.now));
+  }
+}

@@ -1,0 +1,76 @@
+import type { ServiceDeps } from '@slipway/hosting';
+import type { ServiceParts } from '@slipway/messaging';
+import { InventoryMirror, type FeedSource } from '@slipway/persistence';
+import { Heartbeats } from './agents/heartbeats.js';
+import { followEvents } from './decisions/follow-events.js';
+import { takeDecisions } from './decisions/take-decisions.js';
+import { JobCommands } from './jobs/commands.js';
+import { Desk } from './jobs/desk.js';
+import { takeReports } from './jobs/reports.js';
+import { RollbackCommands } from './rollback/commands.js';
+import { RolloutCommands } from './rollouts/commands.js';
+import { showJobs } from './status/job-views.js';
+import { showStatus } from './status/matrix.js';
+import { showRollouts } from './status/rollout-views.js';
+import { Waker } from './wake.js';
+import { DecisionCache, LEASE_MS, PlanCache, type World } from './world.js';
+
+export interface SchedulerOptions {
+  /** How long a lease lasts; agents renew every third of it. */
+  leaseMs?: number;
+}
+
+/** The scheduler: what runs. Hosted by Nest over NATS in production and by the simulation over a memory bus. */
+export function createScheduler(deps: ServiceDeps & SchedulerOptions): ServiceParts {
+  const { store, clock, ids, log, requests } = deps;
+  const world: World = {
+    ...{ store, clock, ids, log },
+    nudge: () => deps.nudge(),
+    mirror: new InventoryMirror(),
+    decisions: new DecisionCache(),
+    plans: new PlanCache(),
+    problems: new Map(),
+    leaseMs: deps.leaseMs ?? LEASE_MS,
+  };
+  const feed = requests as unknown as FeedSource;
+  const desk = new Desk(world);
+  const heartbeats = new Heartbeats(world);
+  const rollouts = new RolloutCommands(world);
+  const jobs = new JobCommands(world);
+  const rollbacks = new RollbackCommands(world);
+  const waker = new Waker(world, feed);
+  /** What changes rows may have made something due earlier than the host knows. */
+  const andNudge = async <T>(work: Promise<T>): Promise<T> => {
+    const result = await work;
+    world.nudge();
+    return result;
+  };
+  return {
+    consumers: {
+      'EVT/scheduler': (batch) => andNudge(followEvents(world, feed, batch)),
+      'REPORTS/scheduler': (batch) => andNudge(takeReports(world, batch)),
+    },
+    operations: {
+      'scheduler.takeDecisions': async ({ decisions }) => ({ taken: await andNudge(takeDecisions(world, decisions)) }),
+      'scheduler.status': (request) => showStatus(world, request),
+      'scheduler.rollouts': (request) => showRollouts(store, request),
+      'scheduler.jobs': (request) => showJobs(store, request),
+      'scheduler.agents': () => heartbeats.list(),
+      'scheduler.pause': (command, caller) => andNudge(rollouts.pause(command, caller)),
+      'scheduler.resume': (command, caller) => andNudge(rollouts.resume(command, caller)),
+      'scheduler.promote': (command, caller) => andNudge(rollouts.promote(command, caller)),
+      'scheduler.abort': (command, caller) => andNudge(rollouts.abort(command, caller)),
+      'scheduler.retryFailed': (command, caller) => andNudge(rollouts.retryFailed(command, caller)),
+      'scheduler.rollback': (command, caller) => andNudge(rollbacks.rollback(command, caller)),
+      'scheduler.releaseQuarantine': (command, caller) => andNudge(rollbacks.releaseQuarantine(command, caller)),
+      'scheduler.cancel': (command, caller) => andNudge(jobs.cancel(command, caller)),
+      'scheduler.resolve': (command, caller) => andNudge(jobs.resolve(command, caller)),
+    },
+    agentRequests: {
+      claim: (request: never, agent) => andNudge(desk.claim(agent, request)),
+      renew: (request: never, agent) => desk.renew(agent, request),
+      hb: (beat: never, agent) => heartbeats.hear(beat, agent),
+    },
+    wake: (now) => waker.wake(now),
+  };
+}

@@ -1,0 +1,38 @@
+import { compileExpression, CelFailure, SlipwayError, type DeploymentDoc, type EnvironmentDoc, type Inventory, type Json, type JsonObject, type Version } from '@slipway/core';
+import type { JobRow } from '../tables.js';
+
+/** The documents that templates and metric conditions of a job see. A thing that was removed meanwhile is known by its name only. */
+export function activationOf(
+  inventory: Inventory,
+  job: Pick<JobRow, 'id' | 'kind' | 'attempt' | 'rollback' | 'releaseId' | 'deployment' | 'environment' | 'resource' | 'versionId' | 'version'>,
+  variables: JsonObject,
+): JsonObject {
+  const { deployment, environment, resource } = job;
+  return {
+    job: { id: job.id, action: job.kind, attempt: job.attempt, rollback: job.rollback },
+    release: { id: job.releaseId },
+    version: plain(inventory.versions.byId(job.versionId) ?? { id: job.versionId, tag: job.version }),
+    deployment: deploymentNames(inventory.deployments.get(deployment) ?? { name: deployment }),
+    environment: plain(inventory.environments.get(environment) ?? { name: environment }),
+    resource: plain(inventory.resources.get(resource) ?? { identifier: resource }),
+    variables,
+  };
+}
+
+/** Templates look at what a deployment is, not at its own templates. */
+function deploymentNames(deployment: DeploymentDoc | { name: string }): JsonObject {
+  if (!('system' in deployment)) return { name: deployment.name };
+  const { name, system, description, metadata } = deployment;
+  return { name, system, metadata, ...(description === undefined ? {} : { description }) };
+}
+
+/** Model documents are JSON; only their declared types do not say so. */
+const plain = (doc: Version | EnvironmentDoc | object): JsonObject => doc as unknown as JsonObject;
+
+/** Evaluate one CEL expression; throws SlipwayError `scheduler.expression.failed` when it has no value. */
+export function evaluateCel(source: string, names: Record<string, unknown>): Json {
+  const value = compileExpression(source).evaluate(names as JsonObject);
+  if (value instanceof CelFailure)
+    throw new SlipwayError({ code: 'scheduler.expression.failed', kind: 'invalid', message: `${source}: ${value.message}` });
+  return value;
+}

@@ -1,0 +1,94 @@
+import { createJob, renderTemplate, SlipwayError, type ConcurrencyRule, type JsonObject, type Obligations, type ResourceDoc } from '@slipway/core';
+import { slugSchema } from '@slipway/contracts';
+import { jobEvent } from '../jobs/job-events.js';
+import type { JobRow, ReleaseRow, Slot } from '../tables.js';
+import type { Work } from '../work.js';
+import { activationOf, evaluateCel } from './activation.js';
+
+export interface DeployOf {
+  release: ReleaseRow;
+  rolloutId?: string;
+  ordinal?: number;
+  obligations: Obligations;
+  rollback: boolean;
+  /** Why it cannot be run at all, found before: the job is made all the same, `rejected`, so that the reason is on record. */
+  problem?: string;
+}
+
+/**
+ * The `deploy` job of a release, rendered, in state `queued`; whoever made it asks `admitJobs`. When a template has no value the job is
+ * `rejected` with the reason and has ended (never an empty string in a config).
+ */
+export function makeDeploy(work: Work, of: DeployOf): JobRow {
+  const { release, obligations } = of;
+  const { deployment, environment, resource, versionId, version } = release;
+  const id = work.world.ids.next();
+  const names = { id, kind: 'deploy', attempt: 1, rollback: of.rollback, releaseId: release.id, deployment, environment, resource, versionId, version } as const;
+  const rendered = of.problem === undefined ? render(work, names, release.variables) : { problem: of.problem };
+  const ready = 'pool' in rendered;
+  const { leaseMs } = work.world;
+  const { pickupMs, runMs, silenceMs } = obligations.timeouts;
+  const job = createJob(
+    {
+      ...names,
+      ...(of.rolloutId === undefined ? {} : { rolloutId: of.rolloutId }),
+      pool: ready ? rendered.pool : '',
+      executor: work.inventory.deployments.get(deployment)?.executor.type ?? '',
+      limits: { pickupMs, runMs, silenceMs, leaseMs },
+      retry: obligations.retry,
+    },
+    work.now,
+  );
+  const row: JobRow = {
+    ...job,
+    ...(of.ordinal === undefined ? {} : { ordinal: of.ordinal }),
+    config: ready ? rendered.config : { type: job.executor },
+    occupies: false,
+    slots: ready && !of.rollback ? slotsOf(work, obligations.concurrency, rendered.pool, release) : [],
+  };
+  if (!ready) {
+    Object.assign(row, { state: 'rejected', message: rendered.problem, finishedAt: work.now, wakeAt: undefined } satisfies Partial<JobRow>);
+    work.ended.push({ row, withdrawn: false });
+    work.say(jobEvent(row, 'rejected', work.now));
+  }
+  return work.jobs.add(row);
+}
+
+function render(
+  work: Work,
+  names: Parameters<typeof activationOf>[1],
+  variables: JsonObject,
+): { pool: string; config: JobRow['config'] } | { problem: string } {
+  const deployment = work.inventory.deployments.get(names.deployment);
+  if (!deployment) return { problem: `deployment ${names.deployment} has been removed` };
+  if (!work.inventory.resources.has(names.resource)) return { problem: `resource ${names.resource} has been removed` };
+  const activation = activationOf(work.inventory, names, variables);
+  try {
+    const pool = renderTemplate(deployment.pool, activation);
+    const slug = slugSchema.safeParse(pool);
+    if (!slug.success) return { problem: `pool "${String(pool)}", from ${deployment.pool}, is no name of a pool: lower-case letters, digits and inner dashes` };
+    return { pool: slug.data, config: renderTemplate(deployment.executor, activation) as JobRow['config'] };
+  } catch (error) {
+    if (error instanceof SlipwayError) return { problem: error.message };
+    throw error;
+  }
+}
+
+/** The limits it counts against: one key per rule and what the rule counts by. */
+function slotsOf(work: Work, rules: Obligations['concurrency'], pool: string, release: ReleaseRow): Slot[] {
+  const resource = work.inventory.resources.get(release.resource);
+  return rules.map((rule) => ({ key: `${rule.policy}/${countedBy(work, rule, pool, release, resource)}`, max: rule.max }));
+}
+
+function countedBy(work: Work, { per }: ConcurrencyRule, pool: string, release: ReleaseRow, resource: ResourceDoc | undefined): string {
+  if (per === 'pool') return `pool/${pool}`;
+  if (per === 'environment') return `environment/${release.environment}`;
+  if (per === 'system') return `system/${work.inventory.environments.get(release.environment)?.system ?? ''}`;
+  try {
+    return `key/${JSON.stringify(evaluateCel(per.key, { resource }))}`;
+  } catch (error) {
+    // A resource without the label shares one limit with the others that lack it: stricter than none.
+    if (error instanceof SlipwayError) return 'key/';
+    throw error;
+  }
+}

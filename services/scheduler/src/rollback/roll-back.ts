@@ -1,0 +1,125 @@
+import { planRollback, type Obligations, type ReleaseRecord } from '@slipway/core';
+import { admitJobs } from '../jobs/admit.js';
+import { makeDeploy } from '../releases/make-deploy.js';
+import { tellRelease } from '../releases/release-events.js';
+import { releaseTable, type JobRow, type ReleaseRow, type RolloutRow } from '../tables.js';
+import type { Place, Work } from '../work.js';
+
+/** One target that is to give a version back. */
+export interface TakeBack {
+  resource: string;
+  versionId: string;
+  version: string;
+  because: string;
+  obligations: Obligations;
+  rolloutId?: string;
+  ordinal?: number;
+}
+
+/** Core's planner ordered these members of a rollout back, newest first. */
+export async function rollBackMembers(work: Work, row: RolloutRow, ordinals: readonly number[], because: string): Promise<void> {
+  const { versionId, version, obligations, id: rolloutId } = row;
+  const orders = ordinals.map((ordinal) => ({ resource: row.plan.members[ordinal] as string, ordinal, rolloutId, versionId, version, obligations, because }));
+  await takeBack(work, row, orders, false);
+}
+
+const HISTORY_COLUMNS = ['id', 'deployment', 'environment', 'resource', 'versionId', 'version', 'versionSequence', 'rolloutId', 'restores', 'takesBack', 'state', 'verified', 'createdAt', 'finishedAt', 'because', 'variables'] as const; // prettier-ignore
+
+/**
+ * Bring targets of one place back to the last release that succeeded and was verified there (I9), with the variables it had. The version they
+ * give back is quarantined there. Where there is no such release the target stays, halted, and says so. Gives what became of each.
+ */
+export async function takeBack(work: Work, place: Place, orders: readonly TakeBack[], byHand: boolean): Promise<{ back: JobRow[]; none: { resource: string; because: string }[] }> {
+  const { deployment, environment } = place;
+  const resources = orders.map((order) => order.resource);
+  await work.loadTargets({ deployment, environment }, resources);
+  await work.quarantinesOf({ deployment, environment });
+  const stored = await work.tx.find(releaseTable, { deployment, environment, resource: resources }, { only: HISTORY_COLUMNS, orderBy: { createdAt: 'asc', id: 'asc' } });
+  const history = Map.groupBy(work.releases.loaded(stored), (release) => release.resource);
+  const untouched = byHand ? new Set<string>() : await untouchedBy(work, orders, history);
+  const back: JobRow[] = [];
+  const none: { resource: string; because: string }[] = [];
+  for (const order of orders) {
+    if (untouched.has(order.resource)) {
+      memberIs(work, order, 'r', `${order.because}; nothing had begun there`);
+      continue;
+    }
+    const outcome = await takeBackOne(work, place, order, history.get(order.resource) ?? [], byHand);
+    if ('none' in outcome) none.push({ resource: order.resource, because: outcome.none });
+    else back.push(outcome.job);
+  }
+  await admitJobs(work, back);
+  return { back, none };
+}
+
+/** Targets where the version's job never got to an agent: there is nothing to take back, and the version is no worse for it. */
+async function untouchedBy(work: Work, orders: readonly TakeBack[], history: ReadonlyMap<string, ReleaseRow[]>): Promise<Set<string>> {
+  const newest = new Map<string, string>();
+  for (const { resource, versionId } of orders) {
+    const release = history.get(resource)?.findLast((candidate) => candidate.versionId === versionId);
+    if (release?.state === 'failed') newest.set(release.id, resource);
+  }
+  if (newest.size === 0) return new Set();
+  await work.loadJobsOf([...newest.keys()]);
+  const untouched = new Set(newest.values());
+  for (const job of work.jobs.all()) {
+    const resource = newest.get(job.releaseId);
+    if (resource !== undefined && (job.claimedAt !== undefined || job.attempt > 1)) untouched.delete(resource);
+  }
+  return untouched;
+}
+
+async function takeBackOne(work: Work, place: Place, order: TakeBack, history: ReleaseRow[], byHand: boolean): Promise<{ job: JobRow } | { none: string }> {
+  const { deployment, environment } = place;
+  const { resource, versionId, version, because } = order;
+  const told = { deployment, environment, resource, versionId, version };
+  const plan = planRollback(history.flatMap(recordOf), versionId, barredAt(work, await work.quarantinesOf(place), resource), { byHand });
+  const current = history.findLast((release) => release.versionId === versionId);
+  if ('none' in plan) {
+    const halted = `${because}; it stays on ${version}: ${plan.none}`;
+    work.targets.change(work.target(told), { halted });
+    memberIs(work, order, 'f', halted);
+    return { none: plan.none };
+  }
+  if (current) work.releases.change(current, { state: 'rolledBack', because });
+  const fresh = await work.quarantine({ ...told, because, at: work.now });
+  if (fresh) tellRelease(work, told, 'quarantined', { state: 'failed', verified: false }, await work.quarantinesOf(place), because);
+  const old = history.find((release) => release.id === plan.release.id) as ReleaseRow;
+  const release = work.releases.add({
+    id: work.world.ids.next(),
+    ...{ deployment, environment, resource, versionId: old.versionId, version: old.version, versionSequence: old.versionSequence },
+    ...(order.rolloutId === undefined ? {} : { rolloutId: order.rolloutId }),
+    restores: old.restores ?? old.id,
+    takesBack: { versionId, version },
+    variables: old.variables,
+    state: 'pending',
+    verified: false,
+    createdAt: work.now,
+    because,
+  });
+  const { obligations, rolloutId, ordinal } = order;
+  const job = makeDeploy(work, {
+    release,
+    obligations,
+    rollback: true,
+    ...(rolloutId === undefined ? {} : { rolloutId }),
+    ...(ordinal === undefined ? {} : { ordinal }),
+  });
+  return { job };
+}
+
+export function memberIs(work: Work, of: { rolloutId?: string; ordinal?: number }, letter: 'v' | 's' | 'f' | 'u' | '.' | 'b' | 'r', because?: string): void {
+  if (of.rolloutId === undefined || of.ordinal === undefined) return;
+  work.rolloutEvents.push({ id: of.rolloutId, event: { type: 'member', ordinal: of.ordinal, letter, ...(because === undefined ? {} : { because }) } });
+}
+
+function* barredAt(work: Work, quarantines: readonly { resource: string; versionId: string }[], resource: string): Iterable<string> {
+  for (const quarantine of quarantines) if (quarantine.resource === resource) yield quarantine.versionId;
+  for (const version of work.inventory.versions.byIds.values()) if (version.status === 'rejected') yield version.id;
+}
+
+function recordOf(release: ReleaseRow): ReleaseRecord[] {
+  if (release.state === 'cancelled') return [];
+  const { id, versionId, version, createdAt, state, verified, restores } = release;
+  return [{ id, versionId, version, at: createdAt, outcome: state === 'pending' ? 'started' : state, verified, rollback: restores !== undefined }];
+}

@@ -1,0 +1,56 @@
+import { resolveVariables, type JsonObject } from '@slipway/core';
+import { admitJobs } from '../jobs/admit.js';
+import { makeDeploy } from '../releases/make-deploy.js';
+import type { ReleaseRow, RolloutRow } from '../tables.js';
+import type { Work } from '../work.js';
+
+/** How many jobs one transaction makes: one statement per table and one outbox row for as many as one stream batch takes (PERFORMANCE.md). */
+export const DISPATCH_BATCH = 1_000;
+
+/** Make releases and jobs for these members, in this order; what goes beyond a batch is left in the rollout's backlog for the next transaction. */
+export async function dispatchMembers(work: Work, row: RolloutRow, ordinals: readonly number[]): Promise<void> {
+  const waiting = [...row.backlog, ...ordinals];
+  const now = waiting.slice(0, Math.max(0, DISPATCH_BATCH - work.dispatched));
+  const rest = waiting.slice(now.length);
+  if (rest.length > 0 || row.backlog.length > 0) work.rollouts.change(row, { backlog: rest });
+  if (rest.length > 0) {
+    work.rollouts.change(row, { wakeAt: work.now });
+    work.more = true;
+  } else if (ordinals.length === 0) work.rolloutEvents.push({ id: row.id, event: { type: 'time' } });
+  work.dispatched += now.length;
+  const jobs = now.map((ordinal) => dispatchMember(work, row, ordinal));
+  await admitJobs(work, jobs);
+}
+
+function dispatchMember(work: Work, row: RolloutRow, ordinal: number): ReturnType<typeof makeDeploy> {
+  const { deployment, environment, versionId, version, versionSequence } = row;
+  const resource = row.plan.members[ordinal] as string;
+  const { values, problem } = variablesAt(work, deployment, resource);
+  const release: ReleaseRow = work.releases.add({
+    id: work.world.ids.next(),
+    ...{ deployment, environment, resource, versionId, version, versionSequence },
+    rolloutId: row.id,
+    variables: values,
+    state: 'pending',
+    verified: false,
+    createdAt: work.now,
+  });
+  return makeDeploy(work, {
+    release,
+    rolloutId: row.id,
+    ordinal,
+    obligations: row.obligations,
+    rollback: false,
+    ...(problem === undefined ? {} : { problem }),
+  });
+}
+
+/** The variables of a deployment at a resource, or why they have no values. */
+function variablesAt(work: Work, deploymentName: string, identifier: string): { values: JsonObject; problem?: string } {
+  const deployment = work.inventory.deployments.get(deploymentName);
+  const resource = work.inventory.resources.get(identifier);
+  // What was removed has no variables; `makeDeploy` says so.
+  if (!deployment || !resource) return { values: {} };
+  const { values, problems } = resolveVariables(deployment, resource);
+  return problems.length > 0 ? { values, problem: problems.map((found) => found.message).join('; ') } : { values };
+}

@@ -1,0 +1,160 @@
+import { planRollout, SlipwayError, type MemberLetter, type ResourceDoc, type Rollout, type Version } from '@slipway/core';
+import { chooseDesired, type Desired, type TargetSituation } from '../decisions/choose-desired.js';
+import type { IndexedDecision } from '../decisions/gate.js';
+import { obligationsKey } from '../decisions/obligations-key.js';
+import { jobTable, targetTable, type JobRow, type RolloutRow } from '../tables.js';
+import { placeKey, type Place, type Work } from '../work.js';
+
+/**
+ * Look at every target of a place and begin what may go: targets with the same next version and the same obligations make one rollout, or
+ * join the one that is open. A newer version's rollout supersedes an older one whose waiting targets it takes. Idempotent: looked at again
+ * with nothing changed, it does nothing.
+ */
+export async function planPlace(work: Work, place: Place): Promise<void> {
+  const targets = work.inventory.targets(place.deployment, place.environment);
+  if (!targets || targets.size === 0) return;
+  const decisions = await work.loadDecisions(place);
+  const candidates = work.inventory.versions
+    .of(place.deployment)
+    .filter((version) => version.status === 'ready' && decisions.has(version.id))
+    .map((version) => ({ version, decision: decisions.get(version.id) as IndexedDecision }))
+    .reverse();
+  if (candidates.length === 0) return;
+  const open = await work.loadRolloutsOf(place, { open: true });
+  const situations = await situationsAt(work, place, open, candidates.map(({ version }) => version));
+  for (const desired of chooseDesired(situations, candidates, obligationsKey, work.now)) begin(work, place, desired, open);
+}
+
+function begin(work: Work, place: Place, desired: Desired, open: RolloutRow[]): void {
+  const { version, resources } = desired;
+  const wanted = new Set(resources);
+  for (const row of open)
+    if (row.versionSequence < version.sequence && !row.ending && leavesTo(row, wanted))
+      work.rolloutEvents.push({ id: row.id, event: { type: 'supersede', by: version.tag } });
+  const same = open.find((row) => row.versionId === version.id && row.obligationsKey === desired.obligationsKey && !row.ending);
+  if (same) work.rolloutEvents.push({ id: same.id, event: { type: 'join', resources } });
+  else {
+    const row = startRollout(work, place, desired);
+    if (row) open.push(row);
+  }
+}
+
+/** Whether an older rollout has members not yet done among these targets. */
+function leavesTo(row: RolloutRow, wanted: ReadonlySet<string>): boolean {
+  return row.plan.members.some((resource, ordinal) => '.jfu'.includes(row.members[ordinal] ?? '') && wanted.has(resource));
+}
+
+function startRollout(work: Work, place: Place, desired: Desired): RolloutRow | undefined {
+  const planned = plan(work, place, desired);
+  if (!planned || planned.plan.members.length === 0) return undefined;
+  const row = work.rollouts.add({
+    ...planned,
+    versionSequence: desired.version.sequence,
+    planSize: planned.plan.members.length,
+    obligationsKey: desired.obligationsKey,
+    backlog: [],
+    withdrawn: false,
+  });
+  work.rolloutEvents.push({ id: row.id, event: { type: 'start' } });
+  return row;
+}
+
+/** A plan that cannot be made (a wave's selector has no value for a target) starts nothing, and is shown to people: a canary is not skipped silently. */
+function plan(work: Work, place: Place, { version, resources, obligations }: Desired): Rollout | undefined {
+  const { deployment, environment } = place;
+  const { problems, log, ids } = work.world;
+  const documents = resources.map((resource) => work.inventory.resources.get(resource)).filter((doc): doc is ResourceDoc => doc !== undefined);
+  const names = { deployment, environment, versionId: version.id, version: version.tag };
+  try {
+    const planned = planRollout({ id: ids.next(), ...names, targets: documents, obligations, now: work.now });
+    problems.delete(placeKey(place));
+    return planned;
+  } catch (error) {
+    if (!(error instanceof SlipwayError)) throw error;
+    problems.set(placeKey(place), `${version.tag} cannot be planned: ${error.message}`);
+    log.warn('a rollout cannot be planned', { ...names, because: error.message });
+    return undefined;
+  }
+}
+
+/** What each target runs, what is being brought there, and what was tried there before. */
+async function situationsAt(work: Work, place: Place, open: readonly RolloutRow[], candidates: readonly Version[]): Promise<TargetSituation[]> {
+  const { deployment, environment } = place;
+  const over = (await work.loadRolloutsOf(place, { versions: candidates.map((version) => version.id) })).filter((row) => row.finishedAt !== undefined);
+  const rows = await work.tx.find(targetTable, { deployment, environment }, { only: ['deployment', 'environment', 'resource', 'versionSequence'] });
+  const runs = new Map(rows.map((row) => [row.resource, work.targets.get(row)?.versionSequence ?? row.versionSequence ?? 0]));
+  const busy = await busyTargets(work, place);
+  const quarantines = await work.quarantinesOf(place);
+  const quarantined = setsBy(quarantines, (row) => [row.resource, row.versionId]);
+  const bad = new Set(quarantines.map((row) => row.versionId));
+  const spokenFor = new Map<string, number>();
+  const tried = new Map<string, Set<string>>();
+  for (const row of open) noteOpen(row, spokenFor, tried);
+  for (const row of over) noteOver(row, bad, tried);
+
+  const targets = work.inventory.targets(deployment, environment);
+  const situations: TargetSituation[] = [];
+  for (const resource of targets?.resources() ?? [])
+    situations.push({
+      resource,
+      revision: targets?.revisionOf(resource) ?? Infinity,
+      runs: runs.get(resource) ?? 0,
+      busy: busy.has(resource),
+      spokenFor: spokenFor.get(resource) ?? 0,
+      tried: tried.get(resource) ?? NONE,
+      quarantined: quarantined.get(resource) ?? NONE,
+    });
+  return situations;
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+/** Members of an open rollout are that rollout's business until it is over; one that is about to end speaks only for what has begun. */
+function noteOpen(row: RolloutRow, spokenFor: Map<string, number>, tried: Map<string, Set<string>>): void {
+  row.plan.members.forEach((resource, ordinal) => {
+    const letter = row.members[ordinal] as MemberLetter;
+    if (letter === '.' && row.ending) return;
+    if (letter === '.' || letter === 'j' || letter === 'v' || letter === 'b') spokenFor.set(resource, Math.max(spokenFor.get(resource) ?? 0, row.versionSequence));
+    else note(tried, resource, row.versionId);
+  });
+}
+
+/**
+ * What a rollout that is over leaves behind: members it began were tried. Members it never began may go again by themselves when it was
+ * superseded, the gate closed before it began, or the version's quarantine was released; not when a person ended it.
+ */
+function noteOver(row: RolloutRow, bad: ReadonlySet<string>, tried: Map<string, Set<string>>): void {
+  const mayReturn = row.withdrawn || row.state === 'superseded' || (row.state === 'rolledBack' && !bad.has(row.versionId));
+  row.plan.members.forEach((resource, ordinal) => {
+    const letter = row.members[ordinal] as MemberLetter;
+    // Where it was taken back, its quarantine says how long it stays away.
+    if (letter === 'r' || (letter === '.' && mayReturn)) return;
+    note(tried, resource, row.versionId);
+  });
+}
+
+function note(sets: Map<string, Set<string>>, key: string, value: string): void {
+  const set = sets.get(key);
+  if (set) set.add(value);
+  else sets.set(key, new Set([value]));
+}
+
+function setsBy<T>(rows: readonly T[], of: (row: T) => [string, string]): Map<string, Set<string>> {
+  const sets = new Map<string, Set<string>>();
+  for (const row of rows) note(sets, ...of(row));
+  return sets;
+}
+
+/** Targets with a job that has begun, or may have; one that nobody has begun can still be withdrawn for a newer version. */
+async function busyTargets(work: Work, place: Place): Promise<Set<string>> {
+  const { deployment, environment } = place;
+  const columns = ['id', 'resource', 'kind', 'rollback', 'occupies', 'claimedAt', 'attempt'] as const;
+  const stored = await work.tx.find(jobTable, { deployment, environment, occupies: true }, { only: columns });
+  const busy = new Set<string>();
+  const see = (row: Pick<JobRow, 'resource' | 'kind' | 'rollback' | 'occupies' | 'claimedAt' | 'attempt'>): void => {
+    if (row.occupies && (row.rollback || row.kind !== 'deploy' || row.claimedAt !== undefined || row.attempt > 1)) busy.add(row.resource);
+  };
+  for (const row of stored) if (!work.jobs.has(row)) see(row);
+  for (const row of work.jobs.all()) if (row.deployment === deployment && row.environment === environment) see(row);
+  return busy;
+}

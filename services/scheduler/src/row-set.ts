@@ -1,0 +1,75 @@
+import { SlipwayError } from '@slipway/core';
+import type { Table, Tx } from '@slipway/persistence';
+
+/** Rows of one table as one unit of work sees and changes them; written in sets at its end. */
+export class RowSet<Row extends object> {
+  private readonly rows = new Map<string, Row>();
+  private readonly added = new Set<Row>();
+  private readonly changed = new Set<Row>();
+
+  /** `fixed`: columns that never change once the row is there. `first`: changed rows that must be written before the others. */
+  constructor(
+    private readonly table: Table<Row>,
+    private readonly fixed: readonly (keyof Row & string)[],
+    private readonly first: (row: Row) => boolean = () => false,
+  ) {}
+
+  /** Take rows as loaded; a row that is known already stays as this work has it. Gives the rows as this work has them. */
+  loaded(rows: readonly Row[]): Row[] {
+    return rows.map((row) => {
+      const key = this.table.keyOf(row);
+      const known = this.rows.get(key);
+      if (known) return known;
+      this.rows.set(key, row);
+      return row;
+    });
+  }
+
+  has(key: Partial<Row>): boolean {
+    return this.rows.has(this.table.keyOf(key));
+  }
+
+  get(key: Partial<Row>): Row | undefined {
+    return this.rows.get(this.table.keyOf(key));
+  }
+
+  add(row: Row): Row {
+    this.rows.set(this.table.keyOf(row), row);
+    this.added.add(row);
+    return row;
+  }
+
+  change(row: Row, changes: Partial<Row>): void {
+    Object.assign(row, changes);
+    if (!this.added.has(row)) this.changed.add(row);
+  }
+
+  all(): Iterable<Row> {
+    return this.rows.values();
+  }
+
+  /** Write what changed, then what is new. Throws a conflict when a new row is there already: nothing may be lost silently. */
+  async flush(tx: Tx): Promise<void> {
+    const changed = [...this.changed];
+    const columns = (Object.keys(this.table.columns) as (keyof Row & string)[]).filter(
+      (name) => this.table.key.includes(name) || !this.fixed.includes(name),
+    );
+    for (const part of [changed.filter((row) => this.first(row)), changed.filter((row) => !this.first(row))])
+      if (part.length > 0)
+        await tx.patch(
+          this.table,
+          part.map((row) => Object.fromEntries(columns.map((name) => [name, row[name]])) as Partial<Row>),
+        );
+    if (this.added.size > 0) {
+      const inserted = await tx.insert(this.table, [...this.added]);
+      if (inserted.size !== this.added.size)
+        throw new SlipwayError({
+          code: 'scheduler.row.conflict',
+          kind: 'conflict',
+          message: `Writing ${this.added.size} new rows of ${this.table.name}: ${this.added.size - inserted.size} of them clash with rows that are there already`,
+        });
+    }
+    this.changed.clear();
+    this.added.clear();
+  }
+}

@@ -1,0 +1,36 @@
+import { admitJobs } from './jobs/admit.js';
+import { settleBegun, settleEnded } from './jobs/settle-ended.js';
+import { planPlace } from './rollouts/plan-place.js';
+import { runRollouts } from './rollouts/run-rollouts.js';
+import { jobTable } from './tables.js';
+import type { Place, Work } from './work.js';
+
+/**
+ * Carry on what a unit of work has begun until nothing follows any more: starts and ends of jobs, what is to be queued, what that means for
+ * rollouts, what it frees, and what may go now that did not before. Ends because every round ends jobs or members, or begins new ones.
+ */
+export async function settle(work: Work): Promise<void> {
+  for (;;) {
+    if (work.begun.length > 0) await settleBegun(work, work.begun.splice(0));
+    else if (work.ended.length > 0) await settleEnded(work, work.ended.splice(0));
+    else if (work.queued.length > 0) await admitJobs(work, work.queued.splice(0));
+    else if (work.rolloutEvents.length > 0) await runRollouts(work);
+    else if (work.replan.size > 0) for (const place of take(work.replan)) await planPlace(work, place);
+    else if (work.freed.size > 0) for (const place of take(work.freed)) await lookAgain(work, place);
+    else return;
+  }
+}
+
+function take(places: Map<string, Place>): Place[] {
+  const taken = [...places.values()].map(({ deployment, environment }) => ({ deployment, environment }));
+  places.clear();
+  return taken;
+}
+
+/** A job left its target or its slot: jobs that were held for that, and members that were barred, are asked again. */
+async function lookAgain(work: Work, place: Place): Promise<void> {
+  const held = await work.tx.find(jobTable, { ...place, held: { not: null } }, { orderBy: { queuedAt: 'asc', id: 'asc' }, limit: 1_000 });
+  await admitJobs(work, work.jobs.loaded(held).filter((row) => row.held !== undefined));
+  for (const row of await work.loadRolloutsOf(place, { open: true }))
+    if (row.finishedAt === undefined && row.members.includes('.')) work.rolloutEvents.push({ id: row.id, event: { type: 'time' } });
+}

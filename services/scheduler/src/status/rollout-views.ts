@@ -1,0 +1,85 @@
+import type { ParsedRequestOf, RolloutView } from '@slipway/contracts';
+import type { Store, Tx } from '@slipway/persistence';
+import { jobTable, measurementTable, rolloutTable, type JobRow, type MeasurementRow, type RolloutRow } from '../tables.js';
+
+type Reader = Pick<Tx, 'find' | 'count'>;
+type MemberView = RolloutView['members'][number];
+
+/** More members than these are counted, not listed one by one with their jobs. */
+const MEMBERS_SHOWN_MAX = 2_000;
+
+/** Rollouts as people watch them, newest first. */
+export async function showRollouts(store: Store, request: ParsedRequestOf<'scheduler.rollouts'>): Promise<{ rollouts: RolloutView[] }> {
+  const { deployment, environment, id, limit, members } = request;
+  return store.read(async (reader) => {
+    const where = { ...(deployment === undefined ? {} : { deployment }), ...(environment === undefined ? {} : { environment }), ...(id === undefined ? {} : { id }) };
+    const rows = await reader.find(rolloutTable, where, { orderBy: { createdAt: 'desc', id: 'desc' }, limit });
+    const rollouts: RolloutView[] = [];
+    for (const row of rows) rollouts.push({ ...headOf(row), members: members ? await membersOf(reader, row) : [] });
+    return { rollouts };
+  });
+}
+
+/** Everything of a rollout but its members. */
+export function headOf(row: RolloutRow): Omit<RolloutView, 'members'> {
+  const { id, deployment, environment, version, state, wave, plan, createdAt } = row;
+  const because = row.ending?.because ?? row.because;
+  const count = (letters: string): number => [...row.members].filter((letter) => letters.includes(letter)).length;
+  return {
+    ...{ id, deployment, environment, version, state, wave, createdAt },
+    ...(because === undefined ? {} : { because }),
+    ...(row.ending ? { ending: row.ending.state } : {}),
+    waves: plan.waves.map(({ name, from, to, holdMs, approve }) => ({ name, from, to, holdMs, approve })),
+    budget: { used: Math.max(0, count('fbr') - row.forgiven), of: plan.failureBudget },
+    counts: { targets: row.members.length, pending: count('.'), running: count('j'), verifying: count('v'), succeeded: count('s'), failed: count('f'), unknown: count('u'), rolledBack: count('r'), rollingBack: count('b') },
+    maxInFlight: plan.maxInFlight,
+    ...(row.waveDoneAt === undefined ? {} : { waveDoneAt: row.waveDoneAt }),
+    ...(row.startedAt === undefined ? {} : { startedAt: row.startedAt }),
+    ...(row.finishedAt === undefined ? {} : { finishedAt: row.finishedAt }),
+    ...(row.wakeAt === undefined ? {} : { wakeAt: row.wakeAt }),
+  };
+}
+
+async function membersOf(reader: Reader, row: RolloutRow): Promise<MemberView[]> {
+  const jobs = row.plan.members.length > MEMBERS_SHOWN_MAX ? [] : await reader.find(jobTable, { rolloutId: row.id }, { orderBy: { queuedAt: 'asc', id: 'asc' } });
+  const verifies = jobs.filter((job) => job.kind === 'verify').map((job) => job.id);
+  const measured = Map.groupBy(verifies.length > 0 ? await reader.find(measurementTable, { jobId: verifies }) : [], (measurement) => measurement.jobId);
+  const newest = new Map(jobs.map((job) => [job.ordinal, job]));
+  const newestVerify = new Map(jobs.filter((job) => job.kind === 'verify').map((job) => [job.ordinal, job]));
+  return row.plan.members.map((resource, ordinal): MemberView => {
+    const letter = row.members[ordinal] ?? '.';
+    const job = newest.get(ordinal);
+    const verify = newestVerify.get(ordinal);
+    return {
+      resource,
+      letter,
+      ...(job && letter !== '.' ? { job: jobHead(job) } : {}),
+      ...(verify && letter !== '.' && letter !== 'j' ? { verified: progressOf(verify, measured.get(verify.id) ?? []) } : {}),
+    };
+  });
+}
+
+/** What a person watching wants of a job. */
+export function jobHead(job: JobRow): NonNullable<MemberView['job']> {
+  const { id, kind, state, attempt, rollback, version, queuedAt } = job;
+  const message = job.heldBecause ?? job.message;
+  return {
+    ...{ id, kind, state, attempt, rollback, version, queuedAt },
+    ...(job.held === undefined ? {} : { held: job.held }),
+    ...(job.percent === undefined ? {} : { percent: job.percent }),
+    ...(job.step === undefined ? {} : { step: job.step }),
+    ...(message === undefined ? {} : { message }),
+    ...(job.agent === undefined ? {} : { agent: job.agent }),
+    ...(job.startedAt === undefined ? {} : { startedAt: job.startedAt }),
+    ...(job.finishedAt === undefined ? {} : { finishedAt: job.finishedAt }),
+    links: job.links,
+  };
+}
+
+/** `3/5`: measurements that passed, of those asked for; with more metrics all of them together. */
+function progressOf(verify: JobRow, measurements: readonly MeasurementRow[]): string {
+  const asked = (verify.metrics ?? []).reduce((sum, metric) => sum + metric.count, 0);
+  const passed = measurements.filter((measurement) => measurement.result === 'passed').length;
+  const words = verify.verdict === undefined || verify.verdict === 'running' || verify.verdict === 'passed' ? '' : ` ${verify.verdict}`;
+  return `${passed}/${asked}${words}`;
+}

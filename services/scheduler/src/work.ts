@@ -1,0 +1,216 @@
+import type { Inventory, Rollout, RolloutEvent } from '@slipway/core';
+import type { OutboxMessage, Tx } from '@slipway/persistence';
+import type { IndexedDecision } from './decisions/gate.js';
+import { RowSet } from './row-set.js';
+import {
+  decisionTable,
+  jobTable,
+  quarantineTable,
+  releaseTable,
+  rolloutTable,
+  targetTable,
+  measurementTable,
+  type JobRow,
+  type MeasurementRow,
+  type QuarantineRow,
+  type ReleaseRow,
+  type RolloutRow,
+  type TargetRow,
+} from './tables.js';
+import type { World } from './world.js';
+
+export interface Place {
+  deployment: string;
+  environment: string;
+}
+
+export const placeKey = (place: Place): string => `${place.deployment}/${place.environment}`;
+
+/** Columns that are written once; the others of a changed row are set together. */
+const JOB_FIXED = ['kind', 'releaseId', 'rolloutId', 'ordinal', 'deployment', 'environment', 'resource', 'versionId', 'version', 'rollback', 'pool', 'executor', 'limits', 'config', 'metrics', 'retry', 'slots'] as const; // prettier-ignore
+const RELEASE_FIXED = ['deployment', 'environment', 'resource', 'versionId', 'version', 'versionSequence', 'rolloutId', 'restores', 'takesBack', 'variables', 'createdAt'] as const; // prettier-ignore
+const ROLLOUT_FIXED = ['deployment', 'environment', 'versionId', 'version', 'versionSequence', 'plan', 'planSize', 'obligations', 'obligationsKey', 'createdAt'] as const; // prettier-ignore
+const ROLLOUT_LEAN = (Object.keys(rolloutTable.columns) as (keyof RolloutRow)[]).filter((name) => name !== 'plan' && name !== 'obligations');
+
+/**
+ * One unit of work: what one transaction has loaded, changed and wants to say. Rows are loaded and written in sets; messages leave with the
+ * commit, in the order in which they were said. Whoever makes one holds the lock of every place it touches.
+ */
+export class Work {
+  readonly jobs = new RowSet(jobTable, JOB_FIXED, (row) => !row.occupies);
+  readonly releases = new RowSet(releaseTable, RELEASE_FIXED);
+  readonly targets = new RowSet(targetTable, []);
+  readonly rollouts = new RowSet(rolloutTable, ROLLOUT_FIXED);
+  /** What happened to rollouts and is still to be put through their state machine. */
+  readonly rolloutEvents: { id: string; event: RolloutEvent }[] = [];
+  /** Jobs that began to run, ended, or are to be put on the queue: carried on in sets by `settle`. */
+  readonly begun: JobRow[] = [];
+  readonly ended: { row: JobRow; withdrawn: boolean }[] = [];
+  readonly queued: JobRow[] = [];
+  readonly measured: MeasurementRow[] = [];
+  /** Places where something became free to go: their plan is made again before the end. */
+  readonly replan = new Map<string, Place>();
+  /** Places where a job left its target or its slot: what was held back there is looked at again before the end. */
+  readonly freed = new Map<string, Place>();
+  /** A slot that jobs of other places may wait for became free, or a dispatch is not finished: look again after the commit. */
+  more = false;
+  /** How many jobs this work has made, to keep its transaction to one batch. */
+  dispatched = 0;
+  private readonly out: OutboxMessage[] = [];
+  private readonly grown = new Set<RolloutRow>();
+  private readonly quarantines = new Map<string, QuarantineRow[]>();
+  private readonly newQuarantines: QuarantineRow[] = [];
+
+  constructor(
+    readonly tx: Tx,
+    readonly world: World,
+    /** What exists, at least as new as the tables; shared and mutable: read it without awaiting in between. */
+    readonly inventory: Inventory,
+    readonly now: number,
+  ) {}
+
+  say(...messages: OutboxMessage[]): void {
+    for (const message of messages) this.out.push(message);
+  }
+
+  async loadJobs(ids: readonly string[]): Promise<JobRow[]> {
+    const missing = ids.filter((id) => !this.jobs.has({ id }));
+    if (missing.length > 0) this.jobs.loaded(await this.tx.find(jobTable, { id: missing }));
+    return ids.flatMap((id) => this.jobs.get({ id }) ?? []);
+  }
+
+  /** Load the jobs of these releases. */
+  async loadJobsOf(releaseIds: readonly string[]): Promise<void> {
+    this.jobs.loaded(await this.tx.find(jobTable, { releaseId: [...releaseIds] }));
+  }
+
+  async loadReleases(ids: readonly string[]): Promise<void> {
+    const missing = [...new Set(ids)].filter((id) => !this.releases.has({ id }));
+    if (missing.length > 0) this.releases.loaded(await this.tx.find(releaseTable, { id: missing }));
+  }
+
+  release(id: string): ReleaseRow {
+    return there(this.releases.get({ id }), `release ${id}`);
+  }
+
+  /** Load the rows of these targets of one place; a target that never had anything gets an empty row. */
+  async loadTargets(place: Place, resources: readonly string[]): Promise<void> {
+    const missing = [...new Set(resources)].filter((resource) => !this.targets.has({ ...place, resource }));
+    if (missing.length === 0) return;
+    this.targets.loaded(await this.tx.find(targetTable, { ...place, resource: missing }));
+  }
+
+  target(of: Place & { resource: string }): TargetRow {
+    const { deployment, environment, resource } = of;
+    return this.targets.get(of) ?? this.targets.add({ deployment, environment, resource, sequence: 0, verified: false });
+  }
+
+  /** Load rollouts with their frozen parts, which mostly come from the cache. */
+  async loadRollouts(ids: readonly string[]): Promise<RolloutRow[]> {
+    const missing = [...new Set(ids)].filter((id) => !this.rollouts.has({ id }));
+    if (missing.length > 0) await this.takeRollouts(await this.tx.find(rolloutTable, { id: missing }, { only: ROLLOUT_LEAN }));
+    return ids.flatMap((id) => this.rollouts.get({ id }) ?? []);
+  }
+
+  /** Rollouts of a place that are not over, oldest first; with `versions` also those of these versions that are over. */
+  async loadRolloutsOf(place: Place, which: { open: true } | { versions: readonly string[] }): Promise<RolloutRow[]> {
+    const { deployment, environment } = place;
+    const where = 'open' in which ? { deployment, environment, finishedAt: null } : { deployment, environment, versionId: [...which.versions] };
+    await this.takeRollouts(await this.tx.find(rolloutTable, where, { only: ROLLOUT_LEAN, orderBy: { createdAt: 'asc', id: 'asc' } }));
+    // As this work leaves them: one that it began is not stored yet, one that it ended still looks open there.
+    return [...this.rollouts.all()].filter(
+      (row) => placeKey(row) === placeKey(place) && ('open' in which ? row.finishedAt === undefined : which.versions.includes(row.versionId)),
+    );
+  }
+
+  private async takeRollouts(lean: readonly RolloutRow[]): Promise<RolloutRow[]> {
+    const { plans } = this.world;
+    const unknown = lean.filter((row) => !plans.get(row.id, row.planSize)).map((row) => row.id);
+    if (unknown.length > 0)
+      for (const row of await this.tx.find(rolloutTable, { id: unknown }, { only: ['id', 'plan', 'obligations'] })) plans.take(row);
+    return this.rollouts.loaded(
+      lean.map((row) => {
+        const { plan, obligations } = there(plans.get(row.id, row.planSize), `plan of rollout ${row.id}`);
+        return Object.assign(row, { plan, obligations });
+      }),
+    );
+  }
+
+  rollout(id: string): RolloutRow {
+    return there(this.rollouts.get({ id }), `rollout ${id}`);
+  }
+
+  /** The ordinal of a member. */
+  ordinalOf(row: RolloutRow, resource: string): number | undefined {
+    const { plans } = this.world;
+    // A plan that grew in this work is not cached before it is committed.
+    if (this.grown.has(row)) return nonNegative(row.plan.members.indexOf(resource));
+    return (plans.get(row.id, row.planSize) ?? plans.take(row)).ordinals.get(resource);
+  }
+
+  /** Take what a rollout has become; a plan that grew is written too. */
+  changeRollout(row: RolloutRow, next: Rollout, more: Partial<RolloutRow> = {}): void {
+    const grew = next.plan.members.length !== row.planSize;
+    const { members, wave, state, generation, forgiven } = next;
+    this.rollouts.change(row, {
+      ...more,
+      ...{ members, wave, state, generation, forgiven },
+      ...{ waveDoneAt: next.waveDoneAt, lastStartAt: next.lastStartAt, promoted: next.promoted, ending: next.ending },
+      ...{ because: next.because, wakeAt: row.backlog.length > 0 ? this.now : next.wakeAt },
+    });
+    if (!grew) return;
+    Object.assign(row, { plan: next.plan, planSize: next.plan.members.length });
+    this.grown.add(row);
+  }
+
+  /** The newest decision on each of these versions at a place; all that are stored when no versions are named. */
+  async loadDecisions(place: Place, versions?: readonly string[]): Promise<Map<string, IndexedDecision>> {
+    const { decisions } = this.world;
+    const where = { ...place, ...(versions ? { versionId: [...versions] } : {}) };
+    const heads = await this.tx.find(decisionTable, where, { only: ['deployment', 'environment', 'versionId', 'number'] });
+    const unknown = heads.filter((head) => !decisions.get(head)).map((head) => head.versionId);
+    if (unknown.length > 0)
+      for (const row of await this.tx.find(decisionTable, { ...place, versionId: unknown }, { only: ['decision'] })) decisions.take(row.decision);
+    const found = new Map<string, IndexedDecision>();
+    for (const head of heads) {
+      const decision = decisions.get(head);
+      if (decision) found.set(head.versionId, decision);
+    }
+    return found;
+  }
+
+  /** The quarantines of a place, as this work leaves them. */
+  async quarantinesOf(place: Place): Promise<QuarantineRow[]> {
+    const key = placeKey(place);
+    let rows = this.quarantines.get(key);
+    if (!rows) this.quarantines.set(key, (rows = await this.tx.find(quarantineTable, { ...place })));
+    return rows;
+  }
+
+  async quarantine(row: QuarantineRow): Promise<boolean> {
+    const rows = await this.quarantinesOf(row);
+    if (rows.some((known) => known.resource === row.resource && known.versionId === row.versionId)) return false;
+    rows.push(row);
+    this.newQuarantines.push(row);
+    return true;
+  }
+
+  /** Write everything. Changed jobs that leave their target go first, so that the next one may take it. */
+  async flush(): Promise<void> {
+    await this.rollouts.flush(this.tx);
+    if (this.grown.size > 0) await this.tx.patch(rolloutTable, [...this.grown].map(({ id, plan, planSize }) => ({ id, plan, planSize })));
+    await this.releases.flush(this.tx);
+    await this.jobs.flush(this.tx);
+    await this.targets.flush(this.tx);
+    if (this.measured.length > 0) await this.tx.insert(measurementTable, this.measured);
+    if (this.newQuarantines.length > 0) await this.tx.put(quarantineTable, this.newQuarantines);
+    if (this.out.length > 0) await this.tx.send(this.out);
+  }
+}
+
+const nonNegative = (at: number): number | undefined => (at < 0 ? undefined : at);
+
+function there<T>(value: T | undefined, name: string): T {
+  if (value === undefined) throw new Error(`${name} was not loaded, or is gone`);
+  return value;
+}

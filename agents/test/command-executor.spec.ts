@@ -60,7 +60,7 @@ describe('a program', () => {
   });
 
   it('that does not exist, or whose directory does not, fails and says so', async () => {
-    const missing = await begin({ ...shell(''), run: ['/does/not/exist'] });
+    const missing = await begin({ type: 'command', run: ['/does/not/exist'] } as JobSpec['executor']);
     expect(await missing.end).toMatchObject({ verb: 'failed', message: expect.stringContaining('was not found (exit status 127)') });
     const nowhere = await begin(shell('true', { directory: '/does/not/exist' }), { job: 'j2' });
     expect(await nowhere.end).toMatchObject({

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import type { Role } from '@slipway/contracts';
 import { SlipwayError } from '@slipway/core';
 import type { ClaimsData, User } from '@nats-io/jwt';
-import { decode } from '@nats-io/jwt';
-import { fromPublic } from '@nats-io/nkeys';
 import type { Credentials } from './accounts/credentials.js';
+import { verifyClaims } from './accounts/jwt-claims.js';
+import { hasSigned } from './accounts/native-key.js';
 import type { TrustAnchors } from './accounts/trust.js';
 import type { Caller } from './ports.js';
 
@@ -20,9 +20,6 @@ export const REQUEST_SKEW_MS = 60_000;
 
 const SERVICES: readonly string[] = ['registry', 'policy', 'scheduler'];
 const ROLES: readonly Exclude<Role, 'service'>[] = ['viewer', 'operator', 'approver', 'admin'];
-/** Verified JWTs; verifying one takes milliseconds, and the same people ask again and again. */
-const VERIFIED_MAX = 1_000;
-const verified = new Map<string, ClaimsData<User>>();
 
 export interface SignedRequest {
   subject: string;
@@ -57,37 +54,23 @@ export function verifyRequest(request: SignedRequest, { headers, anchors, now }:
   }
   if (claims.exp !== undefined && claims.exp * 1000 <= now) throw refused('expired', 'the credential has expired');
   if (isRevoked(claims, anchors)) throw refused('revoked', 'the credential has been revoked');
-  if (!hasSigned(claims.sub, statement(request, time), headers[IDENTITY_HEADERS.signature] ?? '')) {
+  if (!hasSigned(claims.sub, statement(request, time), Buffer.from(headers[IDENTITY_HEADERS.signature] ?? '', 'base64url'))) {
     throw refused('signature', 'the signature does not fit the request');
   }
   return callerOf(claims, anchors);
 }
 
 function verifyJwt(jwt: string): ClaimsData<User> {
-  const known = verified.get(jwt);
-  if (known) return known;
-  let claims: ClaimsData<User>;
   try {
-    claims = decode<User>(jwt);
+    return verifyClaims<User>(jwt);
   } catch (error) {
     throw refused('jwt', `the JWT is not genuine (${(error as Error).message})`);
   }
-  if (verified.size >= VERIFIED_MAX) verified.clear();
-  verified.set(jwt, claims);
-  return claims;
 }
 
 function isRevoked(claims: ClaimsData<User>, anchors: TrustAnchors): boolean {
   const since = anchors.revocations.SERVICES?.[claims.sub];
   return since !== undefined && claims.iat <= since;
-}
-
-function hasSigned(publicKey: string, signed: Uint8Array, signature: string): boolean {
-  try {
-    return fromPublic(publicKey).verify(signed, Buffer.from(signature, 'base64url'));
-  } catch {
-    return false;
-  }
 }
 
 function callerOf(claims: ClaimsData<User>, anchors: TrustAnchors): Caller {

@@ -1,3 +1,5 @@
+export { verifyClaims } from './accounts/jwt-claims.js';
+export * from './accounts/native-key.js';
 export * from './accounts/credentials.js';
 export * from './accounts/push-account.js';
 export * from './accounts/trust.js';
@@ -7,7 +9,9 @@ export * from './connection.js';
 export * from './consume.nats.js';
 export * from './dead-letters.js';
 export * from './delivery.js';
+export * from './host.nats.js';
 export * from './identity.js';
+export * from './nest/jetstream-strategy.js';
 export * from './ports.js';
 export * from './provision.js';
 export * from './publish.nats.js';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { SlipwayError } from '@slipway/core';
-import type { BatchHandler, Inbound, RunningConsumer } from '@slipway/messaging';
+import type { BatchHandler, Inbound, RunningConsumer, Settlement } from '@slipway/messaging';
 import { consume, createPublisher, listDeadLetters, readDeadLetter, replayDeadLetter } from '@slipway/messaging';
 import type { TestNats } from '@slipway/testkit';
 import { eventually, silentLog, startNats } from '@slipway/testkit';
@@ -120,11 +120,10 @@ describe('consuming', () => {
     await publish([1, 2, 3]);
     await startConsumer(async (batch) => {
       attempts.push(...batch.map((m) => `${sequenceOf(m)}@${m.attempt}`));
-      return new Map(
-        batch.flatMap((m) => {
-          if (sequenceOf(m) === 2 && m.attempt === 1) return [[m.id, { kind: 'nak', delayMs: 20 } as const]];
-          if (sequenceOf(m) === 3)
-            return [[m.id, { kind: 'deadLetter', error: { code: 'test.third', kind: 'conflict', message: 'no' } } as const]];
+      return new Map<string, Settlement>(
+        batch.flatMap((m): [string, Settlement][] => {
+          if (sequenceOf(m) === 2 && m.attempt === 1) return [[m.id, { kind: 'nak', delayMs: 20 }]];
+          if (sequenceOf(m) === 3) return [[m.id, { kind: 'deadLetter', error: { code: 'test.third', kind: 'conflict', message: 'no' } }]];
           return [];
         }),
       );

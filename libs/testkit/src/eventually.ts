@@ -2,17 +2,19 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const POLL_MS = 10;
 
+type Truthy<T> = Exclude<T, false | undefined | null | 0 | ''>;
+
 /**
  * Wait until the condition gives something truthy, and give that back. A condition that throws is tried again; at the deadline the
  * error names what was waited for and carries the last failure.
  */
-export async function eventually<T>(name: string, condition: () => T | Promise<T>, deadlineMs = 5_000): Promise<NonNullable<T>> {
+export async function eventually<T>(name: string, condition: () => T | Promise<T>, deadlineMs = 5_000): Promise<Truthy<T>> {
   const end = performance.now() + deadlineMs;
   let last: unknown;
   for (;;) {
     try {
       last = await condition();
-      if (last) return last as NonNullable<T>;
+      if (last) return last as Truthy<T>;
     } catch (error) {
       last = error;
     }

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { SlipwayError } from '@slipway/core';
 import type { User } from '@nats-io/jwt';
-import { decode, fmtCreds } from '@nats-io/jwt';
+import { fmtCreds } from '@nats-io/jwt';
 import type { KeyPair } from '@nats-io/nkeys';
-import { fromSeed } from '@nats-io/nkeys';
 import type { Authenticator } from '@nats-io/transport-node';
-import { credsAuthenticator } from '@nats-io/transport-node';
+import { verifyClaims } from './jwt-claims.js';
 import { writeSecretFile } from './key-files.js';
+import { keyFromSeed } from './native-key.js';
 
 /** A credentials file, read. */
 export interface Credentials {
@@ -46,10 +46,10 @@ export function readCredentials(source: CredentialsSource): Credentials {
       message: `Cannot read ${'file' in source ? source.file : 'the credential'}: it must be a NATS credentials file with a user JWT and an nkey seed.`,
     });
   }
-  const claims = decode<User>(jwt);
+  const claims = verifyClaims<User>(jwt);
   return {
     jwt,
-    key: fromSeed(new TextEncoder().encode(seed)),
+    key: keyFromSeed(seed),
     name: claims.name,
     tags: claims.nats.tags ?? [],
     issuer: claims.iss,
@@ -60,7 +60,11 @@ export function readCredentials(source: CredentialsSource): Credentials {
 
 /** Proves the identity at every connect with the credential as it is then. */
 export function authenticate(source: CredentialsSource): Authenticator {
-  return credsAuthenticator(() => new TextEncoder().encode(textOf(source)));
+  return (nonce) => {
+    const { jwt, key } = readCredentials(source);
+    const signature = nonce === undefined ? '' : Buffer.from(key.sign(new TextEncoder().encode(nonce))).toString('base64url');
+    return { jwt, nkey: key.getPublicKey(), sig: signature };
+  };
 }
 
 function textOf(source: CredentialsSource): string {

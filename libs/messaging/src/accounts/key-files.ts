@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { KeyPair } from '@nats-io/nkeys';
-import { fromSeed } from '@nats-io/nkeys';
+import { keyFromSeed } from './native-key.js';
 
 const SECRET = { mode: 0o600 } as const;
 
@@ -27,7 +27,7 @@ export function readIfThere(file: string): string | undefined {
 /** The key kept in this file; made and kept when there is none yet. */
 export function keepKey(file: string, make: () => KeyPair): KeyPair {
   const kept = readIfThere(file);
-  if (kept !== undefined) return fromSeed(new TextEncoder().encode(kept.trim()));
+  if (kept !== undefined) return keyFromSeed(kept);
   const key = make();
   writeSecretFile(file, `${new TextDecoder().decode(key.getSeed())}\n`);
   return key;

@@ -4,12 +4,14 @@ import type { AccountName, CredentialRole } from '@slipway/contracts';
 import { scopes, slugSchema } from '@slipway/contracts';
 import { SlipwayError } from '@slipway/core';
 import type { Account } from '@nats-io/jwt';
-import { decode, encodeAccount, encodeOperator, encodeUser, fmtCreds } from '@nats-io/jwt';
+import { encodeAccount, encodeOperator, encodeUser, fmtCreds } from '@nats-io/jwt';
 import type { KeyPair } from '@nats-io/nkeys';
-import { createAccount, createOperator, createUser, fromPublic } from '@nats-io/nkeys';
+import { fromPublic } from '@nats-io/nkeys';
 import type { ScopedRole } from './account-claims.js';
 import { planAccount } from './account-claims.js';
+import { verifyClaims } from './jwt-claims.js';
 import { keepKey, readIfThere, writeSecretFile } from './key-files.js';
+import { createKey } from './native-key.js';
 
 /*
  * All keys of one mesh, in one directory that only its owner can read: `operator.nk`, `accounts/<NAME>.{nk,jwt}`, `signers/<role>.nk`,
@@ -108,9 +110,9 @@ interface Keys {
 function keepKeys(dir: string): Keys {
   const roles = Object.keys(scopes) as ScopedRole[];
   return {
-    operator: keepKey(join(dir, 'operator.nk'), createOperator),
-    accounts: fromNames(ACCOUNTS, (name) => keepKey(join(dir, 'accounts', `${name}.nk`), createAccount)),
-    signers: fromNames(roles, (role) => keepKey(join(dir, 'signers', `${role}.nk`), createAccount)),
+    operator: keepKey(join(dir, 'operator.nk'), () => createKey('O')),
+    accounts: fromNames(ACCOUNTS, (name) => keepKey(join(dir, 'accounts', `${name}.nk`), () => createKey('A'))),
+    signers: fromNames(roles, (role) => keepKey(join(dir, 'signers', `${role}.nk`), () => createKey('A'))),
   };
 }
 
@@ -137,7 +139,7 @@ async function signAccount(dir: string, account: AccountName, anchors: TrustAnch
   const wanted = planAccount(account, anchors);
   const kept = readIfThere(file);
   if (kept !== undefined) {
-    const { type: _type, version: _version, ...claims } = decode<Account>(kept).nats as Account;
+    const { type: _type, version: _version, ...claims } = verifyClaims<Account>(kept).nats as Account;
     if (isDeepStrictEqual(claims, JSON.parse(JSON.stringify(wanted)))) return kept;
   }
   const jwt = await encodeAccount(account, keys.accounts[account], wanted, { signer: keys.operator });
@@ -155,7 +157,7 @@ async function mintUser(keys: Keys, options: MintOptions): Promise<MintedUser> {
       message: `Cannot make a credential: ${name.success ? `tag "${badTag}" must look like role:admin` : `name "${options.name}" must be a slug like par-agent-1`}.`,
     });
   }
-  const user = options.publicKey ? fromPublic(options.publicKey) : createUser();
+  const user = options.publicKey ? fromPublic(options.publicKey) : createKey('U');
   const expiresAt = options.expiresInMs === undefined ? undefined : Date.now() + options.expiresInMs;
   const claims = { tags: [...(options.tags ?? [])] };
   const validity = expiresAt === undefined ? {} : { exp: Math.floor(expiresAt / 1000) };

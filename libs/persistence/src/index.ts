@@ -1,6 +1,7 @@
 export * from './inventory-mirror.js';
 export * from './outbox.js';
 export * from './outbox-relay.js';
+export { pendingMigration } from './postgres/introspect.js';
 export * from './postgres/schema.js';
 export * from './server/launch-postgres.js';
 export * from './server/prepare-database.js';

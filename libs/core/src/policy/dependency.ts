@@ -1,0 +1,126 @@
+import semver from 'semver';
+import { compileExpression, evaluateBoolean } from '../cel/compile.js';
+import type { RuleResult, Verdict } from '../model/decision.js';
+import type { DecisionInput, TargetFact } from '../model/facts.js';
+import type { JsonObject } from '../model/json.js';
+import type { DependencyRule } from '../model/policy.js';
+import type { RuleContext } from './rule-result.js';
+import { bestVerdict, undecided, worstVerdict } from './rule-result.js';
+import { factOf } from './rule-result.js';
+
+type Other = DecisionInput['deployments'][number];
+
+/** What must run, and where: a `dependency` rule, or what a version says it depends on. */
+export interface Requirement {
+  version: string;
+  versionIs: 'range' | 'cel';
+  where: 'sameResource' | 'sameEnvironment';
+}
+
+interface Presence {
+  verdict: Verdict;
+  sentence: string;
+  what?: string;
+}
+
+/** The other deployment must currently run a matching, verified version. */
+export function evaluateDependency(rule: DependencyRule, context: RuleContext): RuleResult {
+  const expression = compileExpression(rule.on);
+  const others: Other[] = [];
+  for (const other of context.input.deployments) {
+    if (other.deployment.name === context.input.deployment.name) continue;
+    const answer = evaluateBoolean(expression, { deployment: other.deployment } as unknown as JsonObject);
+    if ('error' in answer) return undecided(rule.kind, answer.error);
+    if (answer.value) others.push(other);
+  }
+  if (others.length === 0) {
+    return {
+      rule: rule.kind,
+      verdict: 'waiting',
+      sentence: `no other deployment matches ${rule.on}`,
+      needs: { what: `a deployment that matches ${rule.on}` },
+    };
+  }
+  const presences = others.map((other) => presenceOf(other, rule, context));
+  const verdicts = presences.map((presence) => presence.verdict);
+  const verdict = rule.mode === 'any' ? bestVerdict(verdicts) : worstVerdict(verdicts);
+  return answerOf(rule.kind, verdict, presences, rule.mode);
+}
+
+/** What the version itself says it depends on: the other deployment in the same environment, by semver range. */
+export function evaluateVersionDependency(name: string, range: string, context: RuleContext): RuleResult {
+  const other = context.input.deployments.find(({ deployment }) => deployment.name === name);
+  if (!other) return undecided('versionDependency', `there is no deployment "${name}"`);
+  const presence = presenceOf(other, { version: range, versionIs: 'range', where: 'sameEnvironment' }, context);
+  return answerOf('versionDependency', presence.verdict, [presence], 'all');
+}
+
+function answerOf(rule: string, verdict: Verdict, presences: Presence[], mode: 'all' | 'any'): RuleResult {
+  const wanted = presences.flatMap((presence) => (presence.verdict === 'allowed' || presence.what === undefined ? [] : [presence.what]));
+  return {
+    rule,
+    verdict,
+    sentence: presences.map((presence) => presence.sentence).join(mode === 'any' ? ' or ' : ', '),
+    ...(verdict === 'allowed' || wanted.length === 0 ? {} : { needs: { what: wanted.join(mode === 'any' ? ' or ' : ' and ') } }),
+  };
+}
+
+function presenceOf(other: Other, requirement: Requirement, context: RuleContext): Presence {
+  const { input, resource } = context;
+  const { name } = other.deployment;
+  const { environment } = input;
+  const what = `${name} ${requirement.version} in ${environment.name}`;
+  const there = requirement.where === 'sameResource' ? sameResource(other, resource?.identifier) : other.resources;
+  if (there.length === 0) {
+    const place = requirement.where === 'sameResource' ? 'this resource' : environment.name;
+    return { verdict: 'waiting', sentence: `${name} has no target at ${place}`, what: `a target of ${name} at ${place}` };
+  }
+  let matching = 0;
+  let first: string | undefined;
+  for (const identifier of there) {
+    const answer = runsMatching(other, requirement, input, factOf(input, name, environment.name, identifier));
+    if (answer === true) matching += 1;
+    else if (typeof answer === 'object') return { verdict: 'undecided', sentence: `${name}: cannot be decided: ${answer.error}`, what };
+    else first ??= answer;
+  }
+  const place = requirement.where === 'sameResource' ? 'at this resource' : `in ${environment.name}`;
+  if (matching === there.length) return { verdict: 'allowed', sentence: `${name} ${requirement.version} runs ${place}` };
+  const count = there.length === 1 ? '' : ` at ${matching} of ${there.length}`;
+  return { verdict: 'waiting', sentence: `${name} ${requirement.version} needed ${place}${count}: ${first}`, what };
+}
+
+/** Resources by the list they stand in, so that asking for each of 100,000 targets stays linear. Input is never changed. */
+const sets = new WeakMap<readonly string[], ReadonlySet<string>>();
+
+function sameResource(other: Other, identifier: string | undefined): string[] {
+  let set = sets.get(other.resources);
+  if (!set) {
+    set = new Set(other.resources);
+    sets.set(other.resources, set);
+  }
+  return identifier !== undefined && set.has(identifier) ? [identifier] : [];
+}
+
+/** True, or why not in a few words, or why that cannot be known. */
+function runsMatching(
+  other: Other,
+  requirement: Requirement,
+  input: DecisionInput,
+  fact: TargetFact | undefined,
+): true | string | { error: string } {
+  const running = fact?.running;
+  if (!running) return 'nothing runs there yet';
+  if (requirement.versionIs === 'range') {
+    if (semver.validRange(requirement.version) === null) return { error: `"${requirement.version}" is not a semver range` };
+    if (semver.valid(running.tag) === null) return `${running.tag} runs, which is no semver version`;
+    if (!semver.satisfies(running.tag, requirement.version)) return `${running.tag} runs`;
+  } else {
+    const version = input.versions.get(running.version);
+    if (!version) return { error: `version ${running.tag} is not known here` };
+    const answer = evaluateBoolean(compileExpression(requirement.version), { version } as unknown as JsonObject);
+    if ('error' in answer) return answer;
+    if (!answer.value) return `${running.tag} runs`;
+  }
+  const verified = running.verified || other.deployment.verification.length === 0;
+  return verified ? true : `${running.tag} runs, not verified yet`;
+}

@@ -1,0 +1,128 @@
+import { compileExpression, evaluateBoolean } from '../cel/compile.js';
+import type { RuleResult, Verdict } from '../model/decision.js';
+import type { DecisionInput } from '../model/facts.js';
+import type { JsonObject } from '../model/json.js';
+import type { EnvironmentProgressionRule } from '../model/policy.js';
+import { formatDuration } from '../text/duration.js';
+import { formatInstant } from '../text/instant.js';
+import type { RuleContext } from './rule-result.js';
+import { bestVerdict, earliest, factOf, reevaluated, undecided, worstVerdict } from './rule-result.js';
+
+/** What one environment that the version must have passed says. */
+interface Passage {
+  verdict: Verdict;
+  sentence: string;
+  what?: string;
+  since?: number;
+  reevaluateAt?: number;
+}
+
+type Dependency = DecisionInput['environments'][number];
+
+/** The version must have succeeded in other environments of the same system; a later failure or rollback there takes the success back. */
+export function evaluateEnvironmentProgression(rule: EnvironmentProgressionRule, context: RuleContext): RuleResult {
+  const dependencies = dependenciesOf(rule, context.input);
+  if (typeof dependencies === 'string') return undecided(rule.kind, dependencies);
+  if (dependencies.length === 0) return withoutDependencies(rule);
+  const passages = dependencies.map((dependency) => passageOf(rule, context, dependency));
+  const verdicts = passages.map((passage) => passage.verdict);
+  const verdict = rule.mode === 'any' ? bestVerdict(verdicts) : worstVerdict(verdicts);
+  const since = passages.flatMap((passage) => (passage.verdict === 'allowed' && passage.since !== undefined ? [passage.since] : []));
+  const wanted = passages.flatMap((passage) => (passage.verdict === 'allowed' || passage.what === undefined ? [] : [passage.what]));
+  return {
+    rule: rule.kind,
+    verdict,
+    sentence: passages.map((passage) => passage.sentence).join(rule.mode === 'any' ? ' or ' : ', '),
+    ...(verdict === 'allowed' && since.length > 0 ? { satisfiedSince: rule.mode === 'any' ? Math.min(...since) : Math.max(...since) } : {}),
+    ...(verdict !== 'allowed' && wanted.length > 0 ? { needs: { what: wanted.join(rule.mode === 'any' ? ' or ' : ' and ') } } : {}),
+    ...reevaluated(earliest(passages.map((passage) => passage.reevaluateAt))),
+  };
+}
+
+function dependenciesOf(rule: EnvironmentProgressionRule, input: DecisionInput): Dependency[] | string {
+  const expression = compileExpression(rule.dependsOn);
+  const found: Dependency[] = [];
+  for (const dependency of input.environments) {
+    if (dependency.environment.name === input.environment.name || dependency.environment.system !== input.environment.system) continue;
+    const answer = evaluateBoolean(expression, { environment: dependency.environment } as unknown as JsonObject);
+    if ('error' in answer) return answer.error;
+    if (answer.value) found.push(dependency);
+  }
+  return found;
+}
+
+function withoutDependencies(rule: EnvironmentProgressionRule): RuleResult {
+  if (rule.allowEmpty)
+    return { rule: rule.kind, verdict: 'allowed', sentence: `no other environment matches ${rule.dependsOn}, which is allowed` };
+  return {
+    rule: rule.kind,
+    verdict: 'waiting',
+    sentence: `no other environment matches ${rule.dependsOn}`,
+    needs: { what: `an environment that matches ${rule.dependsOn}` },
+  };
+}
+
+function passageOf(rule: EnvironmentProgressionRule, { input, now }: RuleContext, dependency: Dependency): Passage {
+  const { name } = dependency.environment;
+  const total = dependency.resources.length;
+  if (total === 0) {
+    return rule.allowEmpty
+      ? { verdict: 'allowed', sentence: `${name} has no targets, which is allowed` }
+      : { verdict: 'waiting', sentence: `${name} has no targets`, what: `a target in ${name}` };
+  }
+  const verified = rule.requireVerified ?? input.deployment.verification.length > 0;
+  const needed = Math.ceil((total * rule.successPercent) / 100);
+  const { times, failed } = successesIn(input, dependency, verified);
+  const word = verified ? 'verified' : 'succeeded';
+  const count = `${name} ${times.length} of ${total} ${word}${needed < total ? ` (${needed} needed)` : ''}`;
+  if (times.length < needed) {
+    return {
+      verdict: 'waiting',
+      sentence: failed > 0 ? `${count}, ${failed} failed or rolled back` : count,
+      what: `${input.version.tag} ${word} at ${needed - times.length} more of ${name}`,
+    };
+  }
+  return soaked(rule, now, { name, count, metAt: needed === 0 ? undefined : times[needed - 1]! });
+}
+
+/** When the version succeeded at each target where it still counts, oldest first. */
+function successesIn(input: DecisionInput, dependency: Dependency, verified: boolean): { times: number[]; failed: number } {
+  const times: number[] = [];
+  let failed = 0;
+  for (const resource of dependency.resources) {
+    const outcome = factOf(input, input.deployment.name, dependency.environment.name, resource)?.outcomes[input.version.id];
+    if (outcome?.state === 'succeeded' && (outcome.verified || !verified)) times.push(outcome.at);
+    if (outcome?.state === 'failed' || outcome?.state === 'rolledBack') failed += 1;
+  }
+  return { times: times.sort((a, b) => a - b), failed };
+}
+
+/** Soak counts from the last success that was needed; `maxAge` too, after which the success is worth nothing. */
+function soaked(rule: EnvironmentProgressionRule, now: number, met: { name: string; count: string; metAt: number | undefined }): Passage {
+  if (met.metAt === undefined) return { verdict: 'allowed', sentence: met.count };
+  const soakedAt = met.metAt + rule.soakMs;
+  const staleAt = rule.maxAgeMs === undefined ? undefined : met.metAt + rule.maxAgeMs;
+  if (staleAt !== undefined && now >= staleAt) {
+    const age = formatDuration(rule.maxAgeMs ?? 0);
+    return {
+      verdict: 'waiting',
+      sentence: `${met.count}, but more than ${age} ago`,
+      what: `a success in ${met.name} not older than ${age}`,
+    };
+  }
+  if (now < soakedAt) {
+    const soak = formatDuration(rule.soakMs);
+    return {
+      verdict: 'waiting',
+      sentence: `${met.count}, soaks ${soak} until ${formatInstant(soakedAt)}`,
+      ...reevaluated(earliest([soakedAt, staleAt])),
+    };
+  }
+  const soak = rule.soakMs > 0 ? `, soaked ${formatDuration(rule.soakMs)} at ${formatInstant(soakedAt)}` : '';
+  return {
+    verdict: 'allowed',
+    sentence: `${met.count} since ${formatInstant(met.metAt)}${soak}`,
+    since: soakedAt,
+    ...reevaluated(staleAt),
+  };
+}

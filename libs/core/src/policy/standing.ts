@@ -1,0 +1,119 @@
+import { compileExpression, evaluateBoolean } from '../cel/compile.js';
+import { SlipwayError } from '../errors.js';
+import type { RuleResult } from '../model/decision.js';
+import type { DecisionInput, FreezeFact, PinFact } from '../model/facts.js';
+import type { VersionStatus } from '../model/inventory.js';
+import { formatInstant } from '../text/instant.js';
+import { evaluateVersionDependency } from './dependency.js';
+import type { RuleContext } from './rule-result.js';
+import { activationOf, reevaluated, undecided } from './rule-result.js';
+
+/** An answer that comes from no policy. Those that look at the resource are asked per target. */
+export interface StandingCheck {
+  readsResource: boolean;
+  ask(context: RuleContext): RuleResult | undefined;
+}
+
+/** Version status, version dependencies, pins, freezes and quarantine: what holds whatever the policies say. */
+export function standingChecks(input: DecisionInput, now: number): StandingCheck[] {
+  return [
+    statusCheck(input),
+    ...dependencyChecks(input),
+    ...pinChecks(input, now),
+    ...freezeChecks(input, now),
+    ...quarantineChecks(input),
+  ];
+}
+
+const STATUS: Record<Exclude<VersionStatus, 'ready'>, Omit<RuleResult, 'rule'>> = {
+  building: { verdict: 'waiting', sentence: 'is still being built', needs: { what: 'the build to finish' } },
+  failed: { verdict: 'denied', sentence: 'failed to build', needs: { what: 'another version' } },
+  rejected: { verdict: 'denied', sentence: 'was rejected', needs: { what: 'another version' } },
+  paused: { verdict: 'denied', sentence: 'is paused', needs: { what: 'someone to make it ready again' } },
+};
+
+function statusCheck({ version }: DecisionInput): StandingCheck {
+  const answer = version.status === 'ready' ? undefined : STATUS[version.status];
+  const result = answer && { rule: 'versionStatus', ...answer, sentence: `${version.tag} ${answer.sentence}` };
+  return { readsResource: false, ask: () => result };
+}
+
+function dependencyChecks({ version }: DecisionInput): StandingCheck[] {
+  return version.dependsOn.map(({ deployment, range }) => ({
+    readsResource: false,
+    ask: (context) => evaluateVersionDependency(deployment, range, context),
+  }));
+}
+
+/** The narrower pin counts, of equally narrow ones the newest. */
+function pinChecks(input: DecisionInput, now: number): StandingCheck[] {
+  const here = input.pins.filter(
+    (pin) => pin.deployment === input.deployment.name && pin.environment === input.environment.name && (pin.expiresAt ?? Infinity) > now,
+  );
+  if (here.length === 0) return [];
+  const newestFirst = [...here].sort((a, b) => b.at - a.at || (a.id < b.id ? -1 : 1));
+  const wide = newestFirst.find((pin) => pin.resource === undefined);
+  const narrow = new Map([...newestFirst].reverse().flatMap((pin) => (pin.resource === undefined ? [] : [[pin.resource, pin] as const])));
+  const ask = ({ resource }: RuleContext) => {
+    const pin = (resource && narrow.get(resource.identifier)) ?? wide;
+    return pin && pinResult(input, pin);
+  };
+  return [{ readsResource: narrow.size > 0, ask }];
+}
+
+function pinResult(input: DecisionInput, pin: PinFact): RuleResult {
+  const tag = pin.version === input.version.id ? input.version.tag : (input.versions.get(pin.version)?.tag ?? pin.version);
+  const until = pin.expiresAt === undefined ? '' : ` until ${formatInstant(pin.expiresAt)}`;
+  const sentence = `pinned to ${tag} by ${pin.by}${until}: ${pin.reason}`;
+  const base = { rule: 'pin', sentence, ...reevaluated(pin.expiresAt) };
+  return pin.version === input.version.id
+    ? { ...base, verdict: 'allowed' }
+    : { ...base, verdict: 'denied', needs: { what: 'the pin to be taken away' } };
+}
+
+function freezeChecks(input: DecisionInput, now: number): StandingCheck[] {
+  return input.freezes
+    .filter((freeze) => freeze.expiresAt > now)
+    .sort((a, b) => a.at - b.at || (a.id < b.id ? -1 : 1))
+    .map(freezeCheck);
+}
+
+function freezeCheck(freeze: FreezeFact): StandingCheck {
+  const result: RuleResult = {
+    rule: 'freeze',
+    verdict: 'waiting',
+    sentence: `frozen by ${freeze.by} until ${formatInstant(freeze.expiresAt)}: ${freeze.reason}`,
+    saw: { freeze: freeze.id },
+    reevaluateAt: freeze.expiresAt,
+  };
+  try {
+    const scope = compileExpression(freeze.scope);
+    const ask = (context: RuleContext) => {
+      const answer = evaluateBoolean(scope, activationOf(context));
+      if ('error' in answer) return { ...undecided('freeze', answer.error), reevaluateAt: freeze.expiresAt };
+      return answer.value ? result : undefined;
+    };
+    return { readsResource: scope.roots.includes('resource'), ask };
+  } catch (error) {
+    if (!(error instanceof SlipwayError)) throw error;
+    const broken = { ...undecided('freeze', error.message), reevaluateAt: freeze.expiresAt };
+    return { readsResource: false, ask: () => broken };
+  }
+}
+
+function quarantineChecks({ deployment, environment, version, targetFacts }: DecisionInput): StandingCheck[] {
+  const quarantined = new Set<string>();
+  for (const fact of targetFacts.values()) {
+    if (fact.quarantined.length === 0 || fact.deployment !== deployment.name || fact.environment !== environment.name) continue;
+    if (fact.quarantined.includes(version.id)) quarantined.add(fact.resource);
+  }
+  if (quarantined.size === 0) return [];
+  const result: RuleResult = {
+    rule: 'quarantine',
+    verdict: 'denied',
+    sentence: `${version.tag} was rolled back there and does not return by itself`,
+    needs: { what: 'a newer version, or someone to release it from quarantine' },
+    ask: `slipway quarantine release ${deployment.name} ${version.tag} -e ${environment.name}`,
+  };
+  return [{ readsResource: true, ask: ({ resource }) => (resource && quarantined.has(resource.identifier) ? result : undefined) }];
+}

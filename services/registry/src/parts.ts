@@ -1,6 +1,6 @@
 import { SlipwayError } from '@slipway/core';
 import type { ServiceDeps } from '@slipway/hosting';
-import type { Caller, ServiceParts } from '@slipway/messaging';
+import type { BatchHandler, Caller, ServiceParts } from '@slipway/messaging';
 import type { EnrolRequest, CredentialsRequest } from '@slipway/contracts';
 import { enrolAgent } from './agents/enrol.js';
 import { inviteAgent } from './agents/invite.js';
@@ -29,7 +29,7 @@ export function createRegistry(deps: RegistryDeps): ServiceParts {
   const versioning = { store: deps.store, clock: deps.clock, ids: deps.ids, known };
   const applying = { store: deps.store, clock: deps.clock, known };
   return {
-    consumers: { 'CI/registry': ciConsumer(versioning) },
+    consumers: { 'CI/registry': ciConsumer(versioning) as BatchHandler },
     operations: {
       'registry.apply': (request, caller) => applyDocuments(applying, request, caller.name),
       'registry.get': (request) => getDocument(known, request),

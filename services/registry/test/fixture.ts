@@ -1,6 +1,6 @@
 import { createRegistry, type RegistryDeps } from '../src/parts.js';
 import { tables } from '../src/tables.js';
-import { operations, type OperationName, type ReplyOf, type RequestOf } from '@slipway/contracts';
+import { ciVersionSchema, operations, type OperationName, type ReplyOf, type RequestOf } from '@slipway/contracts';
 import { SlipwayError, type InventoryChange } from '@slipway/core';
 import type { Caller, Inbound, Settlement } from '@slipway/messaging';
 import { createMemoryStore, type MemoryStore, type Store } from '@slipway/persistence';
@@ -75,7 +75,8 @@ export function registryOn(store: Store): Fixture {
       const batch = messages.map(({ deployment, body }, i): Inbound => ({
         id: `CI:${i + 1}`,
         subject: `slipway.ci.version.${deployment}`,
-        body,
+        // As the host does: what does not parse never gets to the handler.
+        body: ciVersionSchema.parse(body),
         headers: {},
         attempt: 1,
         sequence: i + 1,

@@ -42,3 +42,6 @@ export * from './policy/evaluate.js';
 export * from './policy/match-targets.js';
 export * from './policy/obligations.js';
 export * from './policy/unblock.js';
+export * from './policy/check-policy.js';
+export * from './policy/check-ties.js';
+export * from './policy/dependency-cycle.js';

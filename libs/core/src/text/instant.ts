@@ -48,8 +48,23 @@ function offsetAt(instant: number, timezone: string): number {
   return toLocalMs(instant, timezone) - instant;
 }
 
+/** Sentences of the same minute are the same: a decision over many targets writes few of them. A pure memo, emptied when full. */
+const sentences = new Map<string, string>();
+const SENTENCES_MAX = 4096;
+
 /** `Mon 23 Nov 09:00 Europe/Berlin`: stable whenever it is read, so that equal facts keep equal sentences (I10). */
 export function formatInstant(instant: number, timezone = 'UTC'): string {
+  const key = `${Math.floor(instant / 60_000)} ${timezone}`;
+  let sentence = sentences.get(key);
+  if (sentence === undefined) {
+    sentence = writeInstant(instant, timezone);
+    if (sentences.size >= SENTENCES_MAX) sentences.clear();
+    sentences.set(key, sentence);
+  }
+  return sentence;
+}
+
+function writeInstant(instant: number, timezone: string): string {
   const options = { weekday: 'short', day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' } as const;
   const part: Record<string, string> = {};
   for (const { type, value } of formatter(timezone, options, 'sentence').formatToParts(instant)) part[type] = value;

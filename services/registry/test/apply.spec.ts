@@ -139,6 +139,50 @@ describe('apply', () => {
     );
   });
 
+  it('refuses policies that could never be judged: expressions, time zones, recurrences, waves', async () => {
+    const registry = memoryRegistry();
+    const error = await refusal(
+      registry.apply(
+        SHOP.replace('dependsOn: environment.name', 'dependsOn: enviroment.name')
+          .replace('Europe/Berlin', 'Europe/Berln')
+          .replace('resource.metadata.region]', 'resource.metdata.region]')
+          .replace('targets: 100%', 'targets: 40%'),
+      ),
+    );
+    expect(error.message.split('\n')).toEqual([
+      expect.stringMatching(
+        /^mesh\.yaml:37:42 {2}Policy\/production {2}rules\[0\]\.environmentProgression\.dependsOn: there is no "enviroment" here/,
+      ),
+      'mesh.yaml:39:88  Policy/production  rules[2].window.timezone: "Europe/Berln" is not a time zone; write one like Europe/Berlin or UTC',
+      expect.stringMatching(
+        /^mesh\.yaml:42:9 {2}Policy\/production {2}rules\[3\]\.gradualRollout\.waves: the waves do not cover all targets/,
+      ),
+      expect.stringMatching(/^mesh\.yaml:45:15 {2}Policy\/production {2}rules\[3\]\.gradualRollout\.order\[0\]: resource has no "metdata"/),
+    ]);
+  });
+
+  it('refuses a cycle of dependencies and names it, whichever document closes it', async () => {
+    const registry = memoryRegistry();
+    const catalog =
+      'kind: Deployment\nname: catalog\nsystem: shop\nresources: "true"\npool: par\nexecutor: { type: command, run: ["true"] }\n';
+    const depends = (from: string, on: string) =>
+      `kind: Policy\nname: ${from}-first\nselector: deployment.name == "${from}"\nrules:\n  - dependency: { on: deployment.name == "${on}", version: ">=1.0.0" }\n`;
+    await registry.apply([SHOP, catalog, depends('checkout', 'catalog')].join('---\n'));
+    const error = await refusal(registry.apply(depends('catalog', 'checkout')));
+    expect(error.message).toMatch(
+      /^mesh\.yaml:5:3 {2}Policy\/catalog-first {2}rules: dependency rules make a cycle, (checkout → catalog → checkout|catalog → checkout → catalog): /,
+    );
+  });
+
+  it('warns of two policies that would both say how a version goes', async () => {
+    const registry = memoryRegistry();
+    await registry.apply(SHOP);
+    const rival = 'kind: Policy\nname: everywhere\nselector: "true"\nrules: [{ rollback: {} }]\n';
+    expect((await registry.apply(rival)).warnings).toEqual([
+      'policies everywhere and production both have rollback at priority 0; everywhere speaks: give one a higher priority',
+    ]);
+  });
+
   it('warns of an executor that only a foreign agent could run', async () => {
     const registry = memoryRegistry();
     const reply = await registry.apply(SHOP.replace('type: command', 'type: comand'));

@@ -5,5 +5,13 @@ export { completeMetric, type MetricUse } from './metric.js';
 export * from './suggest.js';
 export * from './read.js';
 export * from './resolve.js';
-export { EXCLUSIVE_RULES, type WrittenRule } from './rules.js';
-export { documentsInvalid, formatPath, formatProblem, type DocumentPath, type DocumentProblem, type SourceFile } from './source.js';
+export type { WrittenRule } from './rules.js';
+export {
+  documentsInvalid,
+  formatPath,
+  formatProblem,
+  parsePath,
+  type DocumentPath,
+  type DocumentProblem,
+  type SourceFile,
+} from './source.js';

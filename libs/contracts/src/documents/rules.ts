@@ -263,6 +263,3 @@ export const ruleSchema = z
     });
     return z.NEVER;
   });
-
-/** Rules that the policy of highest priority speaks alone. */
-export const EXCLUSIVE_RULES = ['gradualRollout', 'retry', 'rollback'] as const satisfies Rule['kind'][];

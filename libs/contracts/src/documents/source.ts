@@ -37,6 +37,13 @@ export function formatPath(path: DocumentPath): string {
   return text;
 }
 
+/** The path that `formatPath` wrote. */
+export function parsePath(text: string): DocumentPath {
+  return [...text.matchAll(/\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]|([^.[\]]+)/g)].map(([, position, quoted, name]) =>
+    position !== undefined ? Number(position) : (quoted ?? name ?? ''),
+  );
+}
+
 /** `mesh.yaml:42:5  Policy/production  rules[0].approval.required: 0 is too small; write at least 1`. */
 export function formatProblem(problem: DocumentProblem): string {
   const where = `${problem.file}:${problem.line}:${problem.column}`;

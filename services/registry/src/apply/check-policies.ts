@@ -1,36 +1,37 @@
-import { EXCLUSIVE_RULES, type CheckedDocument, type ReadDocument } from '@slipway/contracts';
-import type { PolicyDoc } from '@slipway/core';
+import { parsePath, type DocumentProblem, type ReadDocument } from '@slipway/contracts';
+import { checkPolicy, checkTies, findDependencyCycle, type PolicyDoc } from '@slipway/core';
 import type { NextInventory } from './next-inventory.js';
 
-const docOf = (document: ReadDocument, next: NextInventory): PolicyDoc | undefined =>
-  document.written.kind === 'policy' && document.written.doc !== null
-    ? (next.doc('policy', document.written.name) as unknown as PolicyDoc)
-    : undefined;
+/** Metrics of policies were checked where they are written, by `checkExpressions`: a template of another document has no line here. */
+const OF_A_METRIC = /\.verification\.metrics\[/;
 
-/** Warn where two policies of equal priority would both speak: the first by name is heard, which nobody may have meant. */
-function warnOfTies(document: ReadDocument, policy: PolicyDoc, next: NextInventory): CheckedDocument['warnings'] {
-  const spoken = EXCLUSIVE_RULES.filter((kind) => policy.rules.some((rule) => rule.kind === kind));
-  if (spoken.length === 0 || !policy.enabled) return [];
-  const rivals = [...next.policies()].filter((other) => other.name !== policy.name && other.enabled && other.priority === policy.priority);
-  return spoken.flatMap((kind) => {
-    const rival = rivals.find((other) => other.selector === policy.selector && other.rules.some((rule) => rule.kind === kind));
-    if (!rival) return [];
-    const first = [policy.name, rival.name].sort()[0];
-    return [
-      document.problem(
-        ['priority'],
-        `is that of ${rival.name}, which has the same selector and a ${kind} rule too; ${first} is heard, by name. Give one a higher priority`,
-      ),
-    ];
-  });
+function checkDocument(document: ReadDocument, next: NextInventory): DocumentProblem[] {
+  const { written } = document;
+  if (written.kind !== 'policy' || written.doc === null) return [];
+  const issues = checkPolicy(next.doc('policy', written.name) as unknown as PolicyDoc);
+  return issues.filter(({ path }) => !OF_A_METRIC.test(path)).map(({ path, message }) => document.problem(parsePath(path), message));
 }
 
-/** Check policies as they will be, templates filled in. */
-export function checkPolicies(documents: readonly ReadDocument[], next: NextInventory): CheckedDocument {
-  const checked: CheckedDocument = { problems: [], warnings: [] };
-  for (const document of documents) {
-    const policy = docOf(document, next);
-    if (policy) checked.warnings.push(...warnOfTies(document, policy, next));
-  }
-  return checked;
+/** A cycle of dependencies, told at the document of this apply that closed it. */
+function checkCycle(documents: readonly ReadDocument[], next: NextInventory): DocumentProblem[] {
+  const closing = documents.filter(({ written }) => written.doc !== null && (written.kind === 'policy' || written.kind === 'deployment'));
+  if (closing.length === 0) return [];
+  const cycle = findDependencyCycle([...next.policies()], [...next.deployments()]);
+  if (!cycle) return [];
+  const rules = (document: ReadDocument): boolean =>
+    document.written.kind === 'policy' && JSON.stringify(document.value['rules']).includes('"dependency"');
+  const culprit = closing.find(rules) ?? closing.find(({ written }) => cycle.includes(written.name)) ?? closing[0];
+  const message = `dependency rules make a cycle, ${cycle.join(' → ')}: each would wait for the other for ever; take one of these dependencies away`;
+  return culprit ? [culprit.problem(culprit.written.kind === 'policy' ? ['rules'] : [], message)] : [];
+}
+
+/** Check policies as they will be, templates filled in, with each other and with the deployments. */
+export function checkPolicies(
+  documents: readonly ReadDocument[],
+  next: NextInventory,
+): { problems: DocumentProblem[]; warnings: string[] } {
+  const problems = documents.flatMap((document) => checkDocument(document, next));
+  if (problems.length === 0) problems.push(...checkCycle(documents, next));
+  const touched = documents.some(({ written }) => written.kind === 'policy' && written.doc !== null);
+  return { problems, warnings: touched ? checkTies([...next.policies()]) : [] };
 }

@@ -88,7 +88,7 @@ export function planApply(known: KnownInventory, documents: readonly ReadDocumen
   next.resolve();
   const policies = checkPolicies(documents, next);
   problems.push(...policies.problems);
-  warnings.push(...policies.warnings.map(formatProblem));
+  warnings.push(...policies.warnings);
   if (policies.problems.length > 0) return { changes: [], warnings, writes: [], targets: [], items: [] };
 
   const planned = INVENTORY_KINDS.flatMap((kind) => [...next.plannedNames(kind)].map((name) => changeOf(kind, name, next)));

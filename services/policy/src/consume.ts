@@ -12,8 +12,6 @@ import type { StagedFacts } from './facts/target-facts.js';
 import type { State } from './state.js';
 import { pairTable } from './tables.js';
 
-/** Pairs with no more targets than this in all are decided before the batch is acknowledged; larger ones by `wake`, where changes coalesce. */
-const DECIDE_AT_ONCE_TARGETS_MAX = 2_000;
 /** How often the feed is asked whether an event was missed. */
 const SWEEP_MS = 5_000;
 
@@ -39,10 +37,7 @@ export class Consumer {
     const { marks, staged, behind } = await this.deps.store.transaction(async (tx) => this.absorb(tx, changes, releases));
     if (staged !== undefined) this.state.targetFacts.adopt(staged);
     if (behind) await this.catchUp();
-    const pairs = marks.list();
-    if (pairs.length === 0) return;
-    if (this.decider.weigh(pairs) <= DECIDE_AT_ONCE_TARGETS_MAX) await this.decider.decideMarked(pairs);
-    else this.deps.nudge();
+    await this.decider.decideSoon(marks);
   }
 
   /** Look whether the feed has more than the events brought, now and then. */
@@ -63,7 +58,8 @@ export class Consumer {
     let staged: StagedFacts | undefined;
     if (changes.length > 0) {
       const absorbed = await this.state.mirror.absorb(tx, changes);
-      markTouched(marks, absorbed);
+      const urgent = changes.some(({ item }) => item.kind === 'version' || item.kind === 'policy');
+      markTouched(marks, absorbed, urgent);
       behind = absorbed.behind;
     }
     if (releases.length > 0) {
@@ -87,7 +83,7 @@ export class Consumer {
     let more = false;
     await this.state.mirror.catchUp(this.deps.store, this.deps.requests, async (tx, absorbed) => {
       const marks = new Marks();
-      markTouched(marks, absorbed);
+      markTouched(marks, absorbed, true);
       more ||= marks.size > 0;
       await this.decider.mark(tx, marks);
     });
@@ -95,8 +91,8 @@ export class Consumer {
   }
 }
 
-function markTouched(marks: Marks, absorbed: Absorbed): void {
-  for (const pair of absorbed.touched) marks.add(pair, LEVEL.judge);
+function markTouched(marks: Marks, absorbed: Absorbed, urgent: boolean): void {
+  for (const pair of absorbed.touched) marks.add(pair, LEVEL.judge, urgent);
 }
 
 function isRelease(message: Inbound): message is Inbound<ReleaseEvent> {

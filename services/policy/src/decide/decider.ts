@@ -9,12 +9,17 @@ import { approvalTable, decisionTable, dirtyTable, pairTable } from '../tables.j
 import { judgePair } from './judge-pair.js';
 import type { Judged } from './judge-pair.js';
 import { LEVEL } from './marks.js';
-import type { Level, Marks } from './marks.js';
+import type { Level, Mark, Marks } from './marks.js';
 import { TargetLists, viewPair } from './view-pair.js';
 import { factOfApproval } from '../approvals/approval-fact.js';
 
 /** Pairs judged in one transaction. */
 const PAIRS_PER_TRANSACTION_MAX = 50;
+/** Pairs with no more targets than this in all are decided before the batch that concerned them is acknowledged. */
+const DECIDE_AT_ONCE_TARGETS_MAX = 2_000;
+/** Judging a target costs about a hundredth of a millisecond for each open version: so a large place is judged a fraction of the time. */
+const PATIENCE_MS_PER_TARGET = 0.05;
+const PATIENCE_MAX_MS = 5_000;
 /** A pair whose judging threw is tried again after this long. */
 const RETRY_MS = 5_000;
 
@@ -32,36 +37,45 @@ export class Decider {
     const list = marks.list();
     if (list.length === 0) return;
     const now = this.deps.clock.now();
-    const weak = list.filter((m) => m.level === LEVEL.candidates);
-    // A weak mark must not stand in for a strong one that is there already.
-    const strong = new Set(
-      weak.length === 0 ? [] : (await tx.find(dirtyTable, { ...pairsWhere(weak), level: LEVEL.judge }, { lock: 'wait' })).map(pairKey),
+    const merged = list.filter((mark) => mark.level < LEVEL.judge || this.patienceMs(mark) > 0);
+    // A weaker or later mark must not stand in for a stronger or earlier one that is there already.
+    const there = new Map(
+      merged.length === 0 ? [] : (await tx.find(dirtyTable, pairsWhere(merged), { lock: 'wait' })).map((row) => [pairKey(row), row]),
     );
     await tx.put(
       dirtyTable,
-      list.map((m) => ({
-        deployment: m.deployment,
-        environment: m.environment,
-        level: strong.has(pairKey(m)) ? LEVEL.judge : m.level,
+      list.map((mark) => ({
+        deployment: mark.deployment,
+        environment: mark.environment,
+        level: Math.max(mark.level, there.get(pairKey(mark))?.level ?? 0),
         stamp: this.deps.ids.next(),
-        at: now,
+        at: Math.min(now + this.patienceMs(mark), there.get(pairKey(mark))?.at ?? Number.POSITIVE_INFINITY),
       })),
     );
   }
 
-  /** How many targets these pairs have: what judging them costs. */
-  weigh(pairs: readonly Pair[]): number {
-    let targets = 0;
-    for (const pair of pairs) targets += this.state.inventory.targets(pair.deployment, pair.environment)?.size ?? 0;
-    return targets;
+  /** How long a mark may wait for others: judging a large place after every batch of facts would cost more than all else. */
+  private patienceMs(mark: Mark): number {
+    const targets = this.weigh([mark]);
+    return mark.urgent || targets <= DECIDE_AT_ONCE_TARGETS_MAX ? 0 : Math.min(targets * PATIENCE_MS_PER_TARGET, PATIENCE_MAX_MS);
   }
 
-  /** Decide pairs that are marked. */
-  async decideMarked(pairs: readonly Pair[]): Promise<void> {
+  /** Decide what was just marked if that is quickly done, else have `wake` do it, where more changes come together. */
+  async decideSoon(marks: Marks): Promise<void> {
+    const pairs = marks.list();
+    if (pairs.length === 0) return;
+    if (this.weigh(pairs) > DECIDE_AT_ONCE_TARGETS_MAX) return this.deps.nudge();
     for (let at = 0; at < pairs.length; at += PAIRS_PER_TRANSACTION_MAX) {
       const some = pairs.slice(at, at + PAIRS_PER_TRANSACTION_MAX);
       await this.deps.store.transaction((tx) => this.decide(tx, some));
     }
+  }
+
+  /** How many targets these pairs have: what judging them costs. */
+  private weigh(pairs: readonly Pair[]): number {
+    let targets = 0;
+    for (const pair of pairs) targets += this.state.inventory.targets(pair.deployment, pair.environment)?.size ?? 0;
+    return targets;
   }
 
   /**

@@ -5,22 +5,32 @@ import { pairKey } from '../pairs.js';
 export const LEVEL = { candidates: 1, judge: 2 } as const;
 export type Level = (typeof LEVEL)[keyof typeof LEVEL];
 
-/** The pairs that a batch of changes concerns, each with the greatest level. */
-export class Marks {
-  private readonly levels = new Map<string, Pair & { level: Level }>();
+export interface Mark extends Pair {
+  level: Level;
+  /** Someone waits for the answer: a version or a policy came. The others may wait until more of their kind have come. */
+  urgent: boolean;
+}
 
-  add(pair: Pair, level: Level): void {
+/** The pairs that a batch of changes concerns, each as much as any of the changes says. */
+export class Marks {
+  private readonly marks = new Map<string, Mark>();
+
+  add(pair: Pair, level: Level, urgent = false): void {
     const key = pairKey(pair);
-    const known = this.levels.get(key);
-    if (known === undefined || known.level < level)
-      this.levels.set(key, { deployment: pair.deployment, environment: pair.environment, level });
+    const known = this.marks.get(key);
+    if (known === undefined) {
+      this.marks.set(key, { deployment: pair.deployment, environment: pair.environment, level, urgent });
+    } else {
+      if (known.level < level) known.level = level;
+      known.urgent ||= urgent;
+    }
   }
 
   get size(): number {
-    return this.levels.size;
+    return this.marks.size;
   }
 
-  list(): (Pair & { level: Level })[] {
-    return [...this.levels.values()];
+  list(): Mark[] {
+    return [...this.marks.values()];
   }
 }

@@ -23,6 +23,9 @@ if (fs.existsSync(stamp) && fs.readFileSync(stamp, 'utf8') === wanted) process.e
 
 fs.rmSync(path.join(root, 'dist'), { recursive: true, force: true });
 const swc = path.join(root, 'node_modules', '@swc', 'cli', 'bin', 'swc.js');
-const result = spawnSync(process.execPath, [swc, ...folders, '-d', 'dist', '--ignore', '**/*.spec.ts', '--quiet'], { cwd: root, stdio: 'inherit' });
+const result = spawnSync(process.execPath, [swc, ...folders, '-d', 'dist', '--ignore', '**/*.spec.ts', '--quiet'], {
+  cwd: root,
+  stdio: 'inherit',
+});
 if (result.status !== 0) process.exit(result.status || 1);
 fs.writeFileSync(stamp, wanted);

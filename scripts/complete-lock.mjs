@@ -10,7 +10,7 @@ const added = [];
 
 /** Where Node would find `name` from the package at `location`, as npm resolves it. */
 function findInstalled(location, name) {
-  for (let dir = location; ; ) {
+  for (let dir = location; ;) {
     const candidate = `${dir ? `${dir}/` : ''}node_modules/${name}`;
     if (packages[candidate]) return candidate;
     if (!dir) return undefined;

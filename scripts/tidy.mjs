@@ -43,14 +43,18 @@ for (const file of sources) {
   if (!/^[a-z0-9.-]+$/.test(path.basename(file))) problems.push(`${file}: file names are kebab-case`);
 }
 
-const tests = sources.filter(isTest).map((file) => fs.readFileSync(file, 'utf8')).join('\n');
+const tests = sources
+  .filter(isTest)
+  .map((file) => fs.readFileSync(file, 'utf8'))
+  .join('\n');
 for (const invariant of INVARIANTS) {
   if (!new RegExp(`\\b${invariant}\\b`).test(tests)) problems.push(`${invariant} is cited by no test`);
 }
 
 for (const file of tracked.filter((name) => name.endsWith('.md'))) {
   const text = fs.readFileSync(file, 'utf8');
-  if (file === 'README.md' && text.split('\n').length > README_LINES_MAX) problems.push(`README.md is longer than ${README_LINES_MAX} lines`);
+  if (file === 'README.md' && text.split('\n').length > README_LINES_MAX)
+    problems.push(`README.md is longer than ${README_LINES_MAX} lines`);
   for (const [, target] of text.matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)) {
     if (/^[a-z]+:/.test(target)) continue;
     if (!fs.existsSync(path.join(path.dirname(file), target))) problems.push(`${file}: names ${target}, which does not exist`);

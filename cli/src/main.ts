@@ -59,19 +59,23 @@ const cli: Cli = {
   },
 };
 
-program
-  .command('up')
+const onThisMachine = (command: Command): Command =>
+  command
+    .option('--nats-port <port>', 'port of the NATS server; another when it is in use', Number)
+    .option('--port-shift <n>', "move the ports of the quickstart's hosts by this much", Number);
+
+onThisMachine(program.command('up'))
   .description('everything on this machine: servers, services, an agent, the quickstart')
   .option('--no-quickstart', 'without the example')
-  .option('--nats-port <port>', 'port of the NATS server', Number)
-  .action((own: { quickstart: boolean; natsPort?: number }) =>
+  .action((own: { quickstart: boolean; natsPort?: number; portShift?: number }) =>
     cli.runLocal((output) => up({ directory: resolve(options().directory ?? DATA_DIRECTORY), ...own }, output)),
   );
-program
-  .command('demo')
+onThisMachine(program.command('demo'))
   .description('the whole story on fresh data: four versions, one of them bad, processes killed on the way')
   .option('--keep', 'keep the data directory afterwards', false)
-  .action((own: { keep: boolean }) => cli.runLocal((output) => demo({ directory: resolve(options().directory ?? join(DATA_DIRECTORY, 'demo')), ...own }, output)));
+  .action((own: { keep: boolean; natsPort?: number; portShift?: number }) =>
+    cli.runLocal((output) => demo({ directory: resolve(options().directory ?? join(DATA_DIRECTORY, 'demo')), ...own }, output)),
+  );
 registryCommands(program, cli);
 schedulerCommands(program, cli);
 watchCommand(program, cli);

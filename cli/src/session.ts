@@ -1,4 +1,4 @@
-import { connectNats, NatsRequests } from '@slipway/messaging';
+import { connectNats, createRequests } from '@slipway/messaging';
 import type { Log } from '@slipway/runtime';
 import { systemClock } from '@slipway/runtime';
 import type { Session } from './cli.js';
@@ -11,10 +11,17 @@ const QUIET: Log = { debug: () => undefined, info: () => undefined, warn: () => 
 /** Connect as the person (or role) whose credentials `where` names. Fails at once when nobody listens there. */
 export async function openSession(where: Where, output: Output): Promise<Session & { close(): Promise<void> }> {
   const creds = { file: where.credsFile };
-  const nats = await connectNats({ servers: where.servers.split(','), creds, name: 'slipway-cli', log: QUIET, whenRefused: 'close', waitForServer: false });
+  const nats = await connectNats({
+    servers: where.servers.split(','),
+    creds,
+    name: 'slipway-cli',
+    log: QUIET,
+    whenRefused: 'close',
+    waitForServer: false,
+  });
   return {
     nats,
-    requests: new NatsRequests(nats, { sign: creds, clock: systemClock }),
+    requests: createRequests(nats, { sign: creds, now: () => systemClock.now() }),
     output,
     now: () => systemClock.now(),
     close: () => nats.close(),

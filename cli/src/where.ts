@@ -43,7 +43,11 @@ export function findServer(options: WhereOptions, env: NodeJS.ProcessEnv, cwd: s
   const directory = options.directory ?? env['SLIPWAY_DIRECTORY'] ?? searchUpwards(cwd);
   if (directory && existsSync(join(directory, 'state.json'))) {
     const state = upStateSchema.parse(JSON.parse(readFileSync(join(directory, 'state.json'), 'utf8')));
-    return { servers: server ?? state.natsUrl, credsFile: creds ?? join(directory, state.creds['admin'] ?? ''), toldBy: join(directory, 'state.json') };
+    return {
+      servers: server ?? state.natsUrl,
+      credsFile: creds ?? join(directory, state.creds['admin'] ?? ''),
+      toldBy: join(directory, 'state.json'),
+    };
   }
   const selected = selectedContext(env);
   if (selected) return fromContext(selected, env);
@@ -76,11 +80,19 @@ function selectedContext(env: NodeJS.ProcessEnv): string | undefined {
 function fromContext(name: string, env: NodeJS.ProcessEnv): Where {
   const file = join(contextFolder(env), 'context', `${name}.json`);
   if (!existsSync(file)) {
-    throw new SlipwayError({ code: 'cli.context.missing', kind: 'missing', message: `there is no nats context ${name} (${file}); see nats context ls` });
+    throw new SlipwayError({
+      code: 'cli.context.missing',
+      kind: 'missing',
+      message: `there is no nats context ${name} (${file}); see nats context ls`,
+    });
   }
   const context = contextSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
   if (!context.url || !context.creds) {
-    throw new SlipwayError({ code: 'cli.context.incomplete', kind: 'invalid', message: `the nats context ${name} needs url and creds; ${file} lacks one` });
+    throw new SlipwayError({
+      code: 'cli.context.incomplete',
+      kind: 'invalid',
+      message: `the nats context ${name} needs url and creds; ${file} lacks one`,
+    });
   }
   return { servers: context.url, credsFile: context.creds, toldBy: `nats context ${name}` };
 }

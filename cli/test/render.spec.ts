@@ -50,7 +50,12 @@ function explained(): ReplyOf<'policy.explain'>['decisions'][number] {
               verdict: 'waiting',
               rules: [
                 { rule: 'environmentProgression', verdict: 'allowed', sentence: 'staging 2 of 2 verified' },
-                { rule: 'approval', verdict: 'waiting', sentence: '0 of 1 from releasers', ask: 'slipway approve checkout 1.2.1 -e production' },
+                {
+                  rule: 'approval',
+                  verdict: 'waiting',
+                  sentence: '0 of 1 from releasers',
+                  ask: 'slipway approve checkout 1.2.1 -e production',
+                },
               ],
             },
           ],

@@ -10,7 +10,7 @@ export function agentCommands(program: Command, cli: Cli): void {
     .command('list')
     .description('agents, as enrolled and as last heard of')
     .action(async () => {
-      await cli.run(async ({ requests, output, now, }) => {
+      await cli.run(async ({ requests, output, now }) => {
         const [enrolled, heard] = await Promise.all([requests.ask('registry.agents', {}), requests.ask('scheduler.agents', {})]);
         const agents = enrolled.agents.map((one) => ({ ...one, ...heard.agents.find((other) => other.agent === one.name) }));
         output.result(agents, () =>
@@ -35,7 +35,11 @@ export function agentCommands(program: Command, cli: Cli): void {
     .requiredOption('--executors <names>', 'comma separated, like command,http')
     .action(async (name: string, options: { pool: string; executors: string }) => {
       await cli.run(async ({ requests, output }) => {
-        const reply = await requests.ask('registry.inviteAgent', { agent: name, pool: options.pool, executors: options.executors.split(',') });
+        const reply = await requests.ask('registry.inviteAgent', {
+          agent: name,
+          pool: options.pool,
+          executors: options.executors.split(','),
+        });
         output.result(reply, () => reply.token);
       });
     });

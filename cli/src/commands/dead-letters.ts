@@ -23,7 +23,15 @@ export function deadLetterCommands(program: Command, cli: Cli): void {
         output.result(letters, () =>
           letters.length === 0
             ? 'No dead letters.'
-            : columns(letters.map((letter) => [String(letter.id), moment(Date.parse(letter.at), now()), `${letter.stream}/${letter.consumer}`, letter.subject, `${letter.error.code}: ${letter.error.message}`])),
+            : columns(
+                letters.map((letter) => [
+                  String(letter.id),
+                  moment(Date.parse(letter.at), now()),
+                  `${letter.stream}/${letter.consumer}`,
+                  letter.subject,
+                  `${letter.error.code}: ${letter.error.message}`,
+                ]),
+              ),
         );
       });
     });
@@ -45,7 +53,14 @@ export function deadLetterCommands(program: Command, cli: Cli): void {
       await cli.runLocal(async (output) => {
         const where = findServer(program.opts<WhereOptions>(), process.env, process.cwd());
         const creds = where.toldBy.endsWith('state.json') ? join(dirname(where.toldBy), 'creds', 'replay.creds') : where.credsFile;
-        const nats = await connectNats({ servers: where.servers.split(','), creds: { file: creds }, name: 'replay', log: createLog('replay', { level: 'warn' }), whenRefused: 'close', waitForServer: false });
+        const nats = await connectNats({
+          servers: where.servers.split(','),
+          creds: { file: creds },
+          name: 'replay',
+          log: createLog('replay', { level: 'warn' }),
+          whenRefused: 'close',
+          waitForServer: false,
+        });
         try {
           const back = await replayDeadLetter(nats, id);
           output.result(back, () => `dead letter ${id} is back on ${back.subject} as message ${back.sequence}`);

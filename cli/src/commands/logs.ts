@@ -41,7 +41,7 @@ async function logs(session: Session, name: string, options: LogOptions): Promis
   let news = false;
   if (options.follow) session.nats.subscribe(subject, { callback: () => void (news = true) });
   const all: LogChunk[] = [];
-  for (let seq = 1; ; ) {
+  for (let seq = 1; ;) {
     const over = options.follow ? await ended(session, job) : true;
     news = false;
     for (let page = await readPage(session, subject, seq); page.chunks.length > 0; page = await readPage(session, subject, seq)) {
@@ -99,7 +99,13 @@ async function findJob(session: Session, name: string, options: LogOptions): Pro
         },
   );
   const job = reply.jobs[0];
-  if (!job) throw new SlipwayError({ code: 'cli.job.missing', kind: 'missing', message: `there is no job ${name}; slipway watch and slipway status show what there is` });
-  if (session.output.format === 'text') session.output.note(`job ${job.id}  ${job.kind} ${job.deployment} ${job.version} on ${job.resource}: ${job.state}`);
+  if (!job)
+    throw new SlipwayError({
+      code: 'cli.job.missing',
+      kind: 'missing',
+      message: `there is no job ${name}; slipway watch and slipway status show what there is`,
+    });
+  if (session.output.format === 'text')
+    session.output.note(`job ${job.id}  ${job.kind} ${job.deployment} ${job.version} on ${job.resource}: ${job.state}`);
   return job.id;
 }

@@ -26,7 +26,11 @@ export function policyCommands(program: Command, cli: Cli): void {
     program
       .command(verb)
       .description(
-        { approve: 'approve a version for an environment', reject: 'block a version for an environment until withdrawn', withdraw: 'take your approval or rejection back' }[verb],
+        {
+          approve: 'approve a version for an environment',
+          reject: 'block a version for an environment until withdrawn',
+          withdraw: 'take your approval or rejection back',
+        }[verb],
       )
       .argument('<deployment>')
       .argument('<version>', 'tag')
@@ -42,7 +46,10 @@ export function policyCommands(program: Command, cli: Cli): void {
               : verb === 'reject'
                 ? await requests.ask('policy.reject', { ...request, reason: options.reason ?? 'rejected at the command line' })
                 : await requests.ask('policy.withdraw', request);
-          output.result(reply, () => `${reply.done}; now ${reply.verdict}${reply.because.length > 0 ? `: ${reply.because.join('; ')}` : ''}`);
+          output.result(
+            reply,
+            () => `${reply.done}; now ${reply.verdict}${reply.because.length > 0 ? `: ${reply.because.join('; ')}` : ''}`,
+          );
         });
       });
   }

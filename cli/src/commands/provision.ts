@@ -17,12 +17,23 @@ export function provisionCommand(program: Command, cli: Cli): void {
         const where = findServer(program.opts<WhereOptions>(), process.env, process.cwd());
         const beside = where.toldBy.endsWith('state.json') ? join(where.toldBy, '..', 'creds', 'provision.creds') : where.credsFile;
         const log = createLog('provision', { level: 'warn' });
-        const nc = await connectNats({ servers: where.servers.split(','), creds: { file: beside }, name: 'provision', log, whenRefused: 'close', waitForServer: false });
+        const nc = await connectNats({
+          servers: where.servers.split(','),
+          creds: { file: beside },
+          name: 'provision',
+          log,
+          whenRefused: 'close',
+          waitForServer: false,
+        });
         try {
           const report = await provision(nc, options);
           const changed = report.changed.map((drift) => `~ ${formatDrift(drift)}`);
           output.result(report, () =>
-            [...report.created.map((name) => `+ ${name}`), ...changed, `${report.created.length} made, ${report.changed.length} changed, ${report.unchanged.length} as declared`].join('\n'),
+            [
+              ...report.created.map((name) => `+ ${name}`),
+              ...changed,
+              `${report.created.length} made, ${report.changed.length} changed, ${report.unchanged.length} as declared`,
+            ].join('\n'),
           );
         } finally {
           await nc.close();

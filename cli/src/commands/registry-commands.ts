@@ -59,7 +59,10 @@ export function registryCommands(program: Command, cli: Cli): void {
             metadata: keyValues(options.metadata ?? []),
           },
         });
-        output.result(reply, () => `${deployment} ${reply.tag} ${reply.duplicate ? 'was published before, with the same payload' : 'published'}`);
+        output.result(
+          reply,
+          () => `${deployment} ${reply.tag} ${reply.duplicate ? 'was published before, with the same payload' : 'published'}`,
+        );
       });
     });
   version
@@ -86,7 +89,12 @@ export function registryCommands(program: Command, cli: Cli): void {
       .option('--reason <text>')
       .action(async (deployment: string, tag: string, options: { reason?: string }) => {
         await cli.run(async ({ requests, output }) => {
-          const reply = await requests.ask('registry.setVersionStatus', { deployment, tag, status, ...(options.reason ? { reason: options.reason } : {}) });
+          const reply = await requests.ask('registry.setVersionStatus', {
+            deployment,
+            tag,
+            status,
+            ...(options.reason ? { reason: options.reason } : {}),
+          });
           output.result(reply, () => reply.done);
         });
       });
@@ -107,7 +115,11 @@ const DIFFERENT_EXIT_CODE = 10;
 
 function readDocuments(paths: readonly string[]): { file: string; text: string }[] {
   if (paths.length === 0) {
-    throw new SlipwayError({ code: 'cli.file.missing', kind: 'invalid', message: 'name the files or folders to apply: slipway apply -f mesh.yaml' });
+    throw new SlipwayError({
+      code: 'cli.file.missing',
+      kind: 'invalid',
+      message: 'name the files or folders to apply: slipway apply -f mesh.yaml',
+    });
   }
   const files = paths.flatMap((path) => (path === '-' ? ['-'] : yamlFiles(path)));
   return files.map((file) => ({ file: file === '-' ? 'stdin' : file, text: readFileSync(file === '-' ? 0 : file, 'utf8') }));
@@ -117,7 +129,10 @@ function yamlFiles(path: string): string[] {
   try {
     if (!statSync(path).isDirectory()) return [path];
   } catch (error) {
-    throw new SlipwayError({ code: 'cli.file.missing', kind: 'missing', message: `cannot read ${path}: no such file or folder` }, { cause: error });
+    throw new SlipwayError(
+      { code: 'cli.file.missing', kind: 'missing', message: `cannot read ${path}: no such file or folder` },
+      { cause: error },
+    );
   }
   return readdirSync(path)
     .filter((name) => ['.yaml', '.yml'].includes(extname(name)))
@@ -128,7 +143,10 @@ function yamlFiles(path: string): string[] {
 function renderChanges(reply: ReplyOf<'registry.apply'>, paint: Paint, done: string): string {
   const changed = reply.changes.filter((change) => change.verb !== 'unchanged');
   const unchanged = reply.changes.length - changed.length;
-  const lines = changed.flatMap((change) => [`${sign(change, paint)} ${change.kind}/${change.name}`, ...change.differences.map((d) => `    ${d}`)]);
+  const lines = changed.flatMap((change) => [
+    `${sign(change, paint)} ${change.kind}/${change.name}`,
+    ...change.differences.map((d) => `    ${d}`),
+  ]);
   lines.push(...reply.warnings.map((warning) => `${paint.yellow('!')} ${warning}`));
   lines.push(`${changed.length} ${done}, ${unchanged} unchanged; release targets +${reply.targets.added} −${reply.targets.removed}`);
   return lines.join('\n');
@@ -146,14 +164,19 @@ function parseObject(text: string): Record<string, never> {
   } catch {
     // Told below, together with JSON that is no object.
   }
-  throw new SlipwayError({ code: 'cli.config.invalid', kind: 'invalid', message: `--config must be a JSON object, like '{"image":"…"}'; got ${text}` });
+  throw new SlipwayError({
+    code: 'cli.config.invalid',
+    kind: 'invalid',
+    message: `--config must be a JSON object, like '{"image":"…"}'; got ${text}`,
+  });
 }
 
 function keyValues(pairs: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     pairs.map((pair) => {
       const cut = pair.indexOf('=');
-      if (cut < 1) throw new SlipwayError({ code: 'cli.metadata.invalid', kind: 'invalid', message: `--metadata takes key=value; got ${pair}` });
+      if (cut < 1)
+        throw new SlipwayError({ code: 'cli.metadata.invalid', kind: 'invalid', message: `--metadata takes key=value; got ${pair}` });
       return [pair.slice(0, cut), pair.slice(cut + 1)];
     }),
   );

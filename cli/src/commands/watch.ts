@@ -36,7 +36,10 @@ async function watch(session: Session, options: WatchOptions & { deployment?: st
   const { output } = session;
   if (options.once) {
     const views = await look(session, options);
-    output.result(views, () => views.map((view) => renderRollout(view, session.now(), output.paint).join('\n')).join('\n\n') || 'No rollout.');
+    output.result(
+      views,
+      () => views.map((view) => renderRollout(view, session.now(), output.paint).join('\n')).join('\n\n') || 'No rollout.',
+    );
     return;
   }
   const block = new LiveBlock(process.stdout);
@@ -50,7 +53,7 @@ async function watch(session: Session, options: WatchOptions & { deployment?: st
     },
   });
   let seen = new Map<string, string>();
-  for (let idleMs = 0; ; ) {
+  for (let idleMs = 0; ;) {
     if (changed || idleMs >= PROGRESS_LOOK_MS) {
       changed = false;
       idleMs = 0;

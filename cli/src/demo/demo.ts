@@ -14,6 +14,8 @@ export interface DemoOptions {
   /** Made anew for the demo, removed first. */
   directory: string;
   keep: boolean;
+  natsPort?: number;
+  portShift?: number;
 }
 
 interface StepOutcome {
@@ -27,12 +29,16 @@ interface StepOutcome {
 export async function demo(options: DemoOptions, output: Output): Promise<number> {
   const began = systemClock.now();
   const say = (line: string): void => {
-    if (output.format === 'text') output.note(`${output.paint.dim(`${((systemClock.now() - began) / 1_000).toFixed(1).padStart(6)} s`)}  ${line}`);
+    if (output.format === 'text')
+      output.note(`${output.paint.dim(`${((systemClock.now() - began) / 1_000).toFixed(1).padStart(6)} s`)}  ${line}`);
   };
   rmSync(options.directory, { recursive: true, force: true });
   const outcomes: StepOutcome[] = [];
   const times: Record<string, number> = {};
-  const house = await House.start({ directory: options.directory, progress: say }, createLog('demo', { level: 'error' }));
+  const house = await House.start(
+    { directory: options.directory, progress: say, ...(options.natsPort ? { natsPort: options.natsPort } : {}) },
+    createLog('demo', { level: 'error' }),
+  );
   process.once('SIGINT', () => void house.stop().then(() => process.exit(130)));
   process.once('SIGTERM', () => void house.stop().then(() => process.exit(143)));
   let report: object = {};
@@ -42,8 +48,8 @@ export async function demo(options: DemoOptions, output: Output): Promise<number
     times['start'] = systemClock.now() - began;
     say('services are ready');
     const recorder = new Recorder(session.nats, () => systemClock.now());
+    await applyQuickstart(house, session, options.portShift, say);
     await startHostsAndAgent(house, session);
-    await applyQuickstart(session);
     const stage: Stage = { session, recorder, hostsDirectory: hostsDirectory(house), kill: (name) => house.kill(name), say, times };
     await playSteps(stage, outcomes, say, output);
     report = await collect(stage);
@@ -53,7 +59,9 @@ export async function demo(options: DemoOptions, output: Output): Promise<number
     if (!options.keep) rmSync(options.directory, { recursive: true, force: true });
   }
   const failed = outcomes.find((outcome) => outcome.failed !== undefined);
-  output.result({ passed: !failed, tookMs: systemClock.now() - began, steps: outcomes, times, ...report }, () => summary(outcomes, times, systemClock.now() - began, output));
+  output.result({ passed: !failed, tookMs: systemClock.now() - began, steps: outcomes, times, ...report }, () =>
+    summary(outcomes, times, systemClock.now() - began, output),
+  );
   return failed ? 1 : 0;
 }
 
@@ -83,14 +91,19 @@ async function playSteps(stage: Stage, outcomes: StepOutcome[], say: (line: stri
 /** Everything that a machine may want to look at afterwards. */
 async function collect(stage: Stage): Promise<object> {
   const { requests } = stage.session;
-  const versions = await Promise.all(['catalog', 'checkout'].map((deployment) => requests.ask('registry.list', { kind: 'version', deployment }).catch(() => ({ items: [] }))));
+  const versions = await Promise.all(
+    ['catalog', 'checkout'].map((deployment) =>
+      requests.ask('registry.list', { kind: 'version', deployment }).catch(() => ({ items: [] })),
+    ),
+  );
   const [status, rollouts, jobs, dead] = await Promise.all([
     requests.ask('scheduler.status', {}).catch(() => ({ cells: [] })),
     requests.ask('scheduler.rollouts', { limit: 100 }).catch(() => ({ rollouts: [] })),
     requests.ask('scheduler.jobs', { limit: 1_000 }).catch(() => ({ jobs: [] })),
     countDeadLetters(stage.session),
   ]);
-  const events = (noun: string): object[] => stage.recorder.matching(`slipway.evt.${noun}.>`).map(({ subject, at, body }) => ({ subject, at, ...body }));
+  const events = (noun: string): object[] =>
+    stage.recorder.matching(`slipway.evt.${noun}.>`).map(({ subject, at, body }) => ({ subject, at, ...body }));
   return {
     versions: versions.flatMap((reply) => reply.items),
     targets: status.cells,
@@ -112,10 +125,19 @@ async function countDeadLetters(session: Session): Promise<number> {
 
 function summary(outcomes: readonly StepOutcome[], times: Record<string, number>, tookMs: number, output: Output): string {
   const { paint } = output;
-  const lines = outcomes.map((o) => `${o.failed === undefined ? paint.green('✓') : paint.red('✗')} ${o.title}  ${paint.dim(`${(o.tookMs / 1_000).toFixed(1)} s`)}`);
+  const lines = outcomes.map(
+    (o) => `${o.failed === undefined ? paint.green('✓') : paint.red('✗')} ${o.title}  ${paint.dim(`${(o.tookMs / 1_000).toFixed(1)} s`)}`,
+  );
   const missing = STEPS.length - outcomes.length;
   if (missing > 0) lines.push(paint.dim(`  ${missing} later steps were not played`));
   const measured = Object.entries(times).map(([name, ms]) => `  ${name}: ${(ms / 1_000).toFixed(1)} s`);
   const failed = outcomes.find((o) => o.failed !== undefined);
-  return ['', ...lines, '', ...measured, '', failed ? `failed: ${failed.failed}` : `the whole story came to pass in ${(tookMs / 1_000).toFixed(0)} s`].join('\n');
+  return [
+    '',
+    ...lines,
+    '',
+    ...measured,
+    '',
+    failed ? `failed: ${failed.failed}` : `the whole story came to pass in ${(tookMs / 1_000).toFixed(0)} s`,
+  ].join('\n');
 }

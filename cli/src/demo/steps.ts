@@ -13,7 +13,13 @@ export interface Step {
 const HOSTS_IN_ALL = 8;
 
 /** Kill a process once a job of this version is really under way somewhere. */
-async function killWhileRunning(stage: Stage, who: 'agent' | 'scheduler', deployment: string, environment: string, tag: string): Promise<void> {
+async function killWhileRunning(
+  stage: Stage,
+  who: 'agent' | 'scheduler',
+  deployment: string,
+  environment: string,
+  tag: string,
+): Promise<void> {
   const job = await until(stage, `a job of ${deployment} ${tag} runs in ${environment}`, async () => {
     const reply = await stage.session.requests.ask('scheduler.jobs', { deployment, environment, version: tag, limit: 50 });
     return reply.jobs.find((candidate) => candidate.kind === 'deploy' && candidate.state === 'running');
@@ -57,13 +63,22 @@ export const STEPS: readonly Step[] = [
       });
       stage.times['checkout 1.2.0 bad → back on 1.1.0'] = stage.session.now() - began;
       stage.say(`the canary ${bad.resource} is back on 1.1.0 by itself; 1.2.0 is quarantined there: ${bad.because}`);
-      const reply = await stage.session.requests.ask('policy.explain', { deployment: 'checkout', environment: 'production', version: '1.2.0' });
+      const reply = await stage.session.requests.ask('policy.explain', {
+        deployment: 'checkout',
+        environment: 'production',
+        version: '1.2.0',
+      });
       const text = reply.decisions.map((decision) => renderExplanation(decision, stage.session.now(), NO_PAINT)).join('\n');
       if (!text.includes('quarantine')) fail(`explain does not tell of the quarantine:\n${text}`);
       stage.say(`slipway explain checkout -e production -v 1.2.0\n${indent(text)}`);
-      const seen = new Set(readInstallations(stage.hostsDirectory).filter((i) => i.version === '1.2.0' && i.service === 'checkout').map((i) => i.host));
+      const seen = new Set(
+        readInstallations(stage.hostsDirectory)
+          .filter((i) => i.version === '1.2.0' && i.service === 'checkout')
+          .map((i) => i.host),
+      );
       const production = [...seen].filter((host) => !host.includes('staging') && host !== bad.resource);
-      if (!seen.has(bad.resource) || production.length > 0) fail(`1.2.0 was installed on ${[...seen].join(', ')}; in production it should have been on ${bad.resource} alone`);
+      if (!seen.has(bad.resource) || production.length > 0)
+        fail(`1.2.0 was installed on ${[...seen].join(', ')}; in production it should have been on ${bad.resource} alone`);
       stage.say('the other five hosts never saw 1.2.0: their own logs say so');
     },
   },
@@ -83,7 +98,8 @@ export const STEPS: readonly Step[] = [
       if (twice.length > 0) fail(`done twice, by the hosts' own logs: ${twice.join(', ')}`);
       for (const tag of ['1.0.0', '1.1.0', '1.2.1']) {
         const hosts = new Set(installations.filter((i) => i.service === 'checkout' && i.version === tag).map((i) => i.host));
-        if (hosts.size !== HOSTS_IN_ALL) fail(`checkout ${tag} should have been installed on ${HOSTS_IN_ALL} hosts; the logs name ${hosts.size}`);
+        if (hosts.size !== HOSTS_IN_ALL)
+          fail(`checkout ${tag} should have been installed on ${HOSTS_IN_ALL} hosts; the logs name ${hosts.size}`);
       }
       stage.say(`${installations.length} installations in the hosts' own logs, each job exactly once`);
     },

@@ -24,7 +24,7 @@ export interface Stage {
 /** Wait until `look` gives something; fails with the name and what was seen last. */
 export async function until<T>(stage: Stage, name: string, look: () => Promise<T | undefined>, deadlineMs = STEP_DEADLINE_MS): Promise<T> {
   const began = stage.session.now();
-  for (let last = ''; ; ) {
+  for (let last = ''; ;) {
     try {
       const found = await look();
       if (found !== undefined) return found;
@@ -83,7 +83,9 @@ export async function runsEverywhere(stage: Stage, deployment: string, environme
 export async function approveWhenAsked(stage: Stage, deployment: string, environment: string, tag: string): Promise<void> {
   const because = await until(stage, `${deployment} ${tag} waits for approval in ${environment}`, async () => {
     const reply = await stage.session.requests.ask('policy.explain', { deployment, environment, version: tag });
-    const rules = reply.decisions.flatMap(({ decision }) => decision.groups.flatMap((group) => [...group.standing, ...group.policies.flatMap((policy) => policy.rules)]));
+    const rules = reply.decisions.flatMap(({ decision }) =>
+      decision.groups.flatMap((group) => [...group.standing, ...group.policies.flatMap((policy) => policy.rules)]),
+    );
     const open = rules.filter((rule) => rule.verdict !== 'allowed');
     return open.length > 0 && open.every((rule) => rule.rule === 'approval') ? reply.decisions[0]?.decision.because : undefined;
   });

@@ -45,11 +45,22 @@ function names(group: DecisionGroup): string {
 function renderGroup(group: DecisionGroup, paint: Paint): string[] {
   const lines: string[] = [];
   if (group.standing.length > 0) {
-    lines.push(columns(group.standing.map((rule) => ruleRow(rule, paint)), '  '));
+    lines.push(
+      columns(
+        group.standing.map((rule) => ruleRow(rule, paint)),
+        '  ',
+      ),
+    );
   }
   for (const policy of group.policies) {
     lines.push(`  policy ${paint.bold(policy.policy)}`);
-    if (policy.rules.length > 0) lines.push(columns(policy.rules.map((rule) => ruleRow(rule, paint)), '    '));
+    if (policy.rules.length > 0)
+      lines.push(
+        columns(
+          policy.rules.map((rule) => ruleRow(rule, paint)),
+          '    ',
+        ),
+      );
   }
   if (group.policies.length === 0 && group.standing.length === 0) lines.push('  no policy concerns it');
   lines.push(`  then  ${obligations(group)}`);
@@ -107,7 +118,8 @@ function footer(unblocks: readonly string[], running: Explained['running'], now:
   const unblock = unblocks.length > 0 ? `Unblocks: ${unblocks.join('; ')}. ` : '';
   if (running.length === 0) return `${unblock}Nothing runs there now.`;
   const runs = running.map(
-    (r) => `${r.version}${running.length > 1 ? ` on ${r.count}` : ''}${r.since === undefined ? '' : ` since ${span(now - r.since)} (${moment(r.since, now)})`}`,
+    (r) =>
+      `${r.version}${running.length > 1 ? ` on ${r.count}` : ''}${r.since === undefined ? '' : ` since ${span(now - r.since)} (${moment(r.since, now)})`}`,
   );
   return `${unblock}Running there now: ${runs.join(', ')}.`;
 }

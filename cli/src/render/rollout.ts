@@ -13,7 +13,10 @@ export function renderRollout(rollout: RolloutView, now: number, paint: Paint): 
   const wave = rollout.waves[rollout.wave];
   const waves = rollout.waves.length > 1 && wave ? `   wave ${rollout.wave + 1} of ${rollout.waves.length} (${wave.name})` : '';
   const because = rollout.because ? `   ${rollout.because}` : '';
-  const wake = rollout.wakeAt !== undefined && rollout.wakeAt > now && rollout.state === 'running' ? `   goes on in ${span(rollout.wakeAt - now)}` : '';
+  const wake =
+    rollout.wakeAt !== undefined && rollout.wakeAt > now && rollout.state === 'running'
+      ? `   goes on in ${span(rollout.wakeAt - now)}`
+      : '';
   const head =
     `${paint.bold(`${rollout.deployment} ${rollout.version} → ${rollout.environment}`)}   rollout ${rollout.id.slice(-6)} ${state(rollout.state, paint)}${waves}` +
     `   ${done} of ${rollout.members.length} done · budget ${rollout.budget.used} of ${rollout.budget.of} used${wake}${because}`;
@@ -21,11 +24,18 @@ export function renderRollout(rollout: RolloutView, now: number, paint: Paint): 
   rollout.waves.forEach((part, index) => {
     const members = rollout.members.slice(part.from, part.to);
     if (members.every((member) => member.letter === '.') && index > rollout.wave) {
-      rows.push([part.name, `…${members.length} ${members.length === 1 ? 'target' : 'targets'}`, paint.dim(`· waits for wave ${rollout.waves[index - 1]?.name ?? ''}`)]);
+      rows.push([
+        part.name,
+        `…${members.length} ${members.length === 1 ? 'target' : 'targets'}`,
+        paint.dim(`· waits for wave ${rollout.waves[index - 1]?.name ?? ''}`),
+      ]);
       return;
     }
-    members.slice(0, SHOWN_MEMBERS_MAX).forEach((member, i) => rows.push([i === 0 ? part.name : '', member.resource, ...memberCells(member, paint)]));
-    if (members.length > SHOWN_MEMBERS_MAX) rows.push(['', `…${members.length - SHOWN_MEMBERS_MAX} more`, tally(members.slice(SHOWN_MEMBERS_MAX))]);
+    members
+      .slice(0, SHOWN_MEMBERS_MAX)
+      .forEach((member, i) => rows.push([i === 0 ? part.name : '', member.resource, ...memberCells(member, paint)]));
+    if (members.length > SHOWN_MEMBERS_MAX)
+      rows.push(['', `…${members.length - SHOWN_MEMBERS_MAX} more`, tally(members.slice(SHOWN_MEMBERS_MAX))]);
   });
   return [head, ...columns(rows, '  ').split('\n')];
 }

@@ -24,7 +24,9 @@ export function renderStatus(cells: readonly StatusCell[], now: number, paint: P
       }),
     ]);
     blocks.push(columns([head, ...rows]));
-    const attention = mine.flatMap((cell) => cell.attention.map((line) => `  ${paint.yellow('!')} ${cell.deployment} ${cell.environment}: ${line}`));
+    const attention = mine.flatMap((cell) =>
+      cell.attention.map((line) => `  ${paint.yellow('!')} ${cell.deployment} ${cell.environment}: ${line}`),
+    );
     if (attention.length > 0) blocks.push(attention.join('\n'));
   }
   return blocks.join('\n\n');
@@ -39,11 +41,17 @@ function renderCell(cell: StatusCell, now: number, paint: Paint): string {
   const { rollout } = cell;
   if (rollout && !['completed', 'superseded', 'cancelled'].includes(rollout.state)) {
     const wave = rollout.waves[rollout.wave];
-    parts.push(`${rollout.version} ${rollout.state}${wave && rollout.waves.length > 1 ? `, wave ${wave.name}` : ''}${rollout.because ? `: ${rollout.because}` : ''}`);
+    parts.push(
+      `${rollout.version} ${rollout.state}${wave && rollout.waves.length > 1 ? `, wave ${wave.name}` : ''}${rollout.because ? `: ${rollout.because}` : ''}`,
+    );
   }
   for (const waiting of cell.waiting.slice(0, 2)) {
     const until = waiting.reevaluateAt === undefined ? '' : `, next look ${moment(waiting.reevaluateAt, now)}`;
-    parts.push(paint.yellow(`${waiting.version} ${waiting.verdict === 'waiting' ? 'waits' : waiting.verdict}: ${waiting.because.join('; ')}${until}`));
+    parts.push(
+      paint.yellow(
+        `${waiting.version} ${waiting.verdict === 'waiting' ? 'waits' : waiting.verdict}: ${waiting.because.join('; ')}${until}`,
+      ),
+    );
   }
   for (const version of distinct(cell.quarantined.map((q) => q.version))) {
     const places = cell.quarantined.filter((q) => q.version === version).map((q) => q.resource);

@@ -68,7 +68,10 @@ export class House {
     const hold = takeHold(directory);
     try {
       const keys = join(directory, 'keys');
-      const [{ nats, trust }, { postgres, urls }] = await Promise.all([startNats(directory, keys, options), startPostgres(directory, keys)]);
+      const [{ nats, trust }, { postgres, urls }] = await Promise.all([
+        startNats(directory, keys, options),
+        startPostgres(directory, keys),
+      ]);
       const house = new House(directory, hold, trust, nats, postgres, urls, options.progress);
       await house.makeCredentials();
       await house.provision(log);
@@ -166,7 +169,9 @@ function isService(name: string): boolean {
 
 /** What a child needs of our environment; nothing of Slipway's own leaks into it. */
 function inherited(): Record<string, string> {
-  const keep = Object.entries(process.env).filter(([name, value]) => value !== undefined && !name.startsWith('SLIPWAY_') && !name.startsWith('NATS_'));
+  const keep = Object.entries(process.env).filter(
+    ([name, value]) => value !== undefined && !name.startsWith('SLIPWAY_') && !name.startsWith('NATS_'),
+  );
   return Object.fromEntries(keep) as Record<string, string>;
 }
 
@@ -175,7 +180,8 @@ async function startNats(directory: string, keys: string, options: HouseOptions)
     findNatsServer({ cacheDir: join(directory, 'bin'), env: process.env, progress: options.progress }),
     createTrust(keys),
   ]);
-  const launch = (port: number): Promise<RunningServer> => launchNatsServer({ binary, dir: join(directory, 'nats'), trust, port, progress: options.progress });
+  const launch = (port: number): Promise<RunningServer> =>
+    launchNatsServer({ binary, dir: join(directory, 'nats'), trust, port, progress: options.progress });
   const wanted = options.natsPort ?? NATS_PORT;
   try {
     const nats = await launch(wanted);
@@ -190,7 +196,10 @@ async function startNats(directory: string, keys: string, options: HouseOptions)
 }
 
 /** A PostgreSQL of the user's own when the environment names one, else ours. */
-async function startPostgres(directory: string, keys: string): Promise<{ postgres: PostgresServer | undefined; urls: Record<ServiceName, string> }> {
+async function startPostgres(
+  directory: string,
+  keys: string,
+): Promise<{ postgres: PostgresServer | undefined; urls: Record<ServiceName, string> }> {
   const own = process.env['SLIPWAY_DATABASE_URL'];
   const postgres = own ? undefined : await launchPostgres({ directory: join(directory, 'postgres'), keys });
   const adminUrl = own ?? postgres?.adminUrl ?? '';

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SlipwayError } from '@slipway/core';
 import type { Session } from '../cli.js';
+import { choosePortShift, shiftPorts } from './host-ports.js';
 import type { House } from './house.js';
 import { PROJECT_ROOT } from './managed-process.js';
 
@@ -42,24 +43,29 @@ export async function startHostsAndAgent(house: House, session: Session): Promis
   const hosts = hostsDirectory(house);
   house.run('hosts', join(EXAMPLE, 'hosts.mjs'), [], { SLIPWAY_HOSTS_DIR: hosts });
   const directory = join(house.directory, 'agents', LOCAL_AGENT);
-  const args = ['--directory', directory, '--capacity', '8'];
+  const args = ['--directory', directory, '--capacity', '8', '--pass-env', 'SLIPWAY_HOSTS_DIR'];
   if (!existsSync(join(directory, 'agent.creds'))) {
     const invitation = await session.requests.ask('registry.inviteAgent', { agent: LOCAL_AGENT, pool: LOCAL_POOL, executors: ['command'] });
     args.push('--token', invitation.token);
   }
   house.run('agent', join(PROJECT_ROOT, 'dist', 'agents', 'src', 'main.js'), args, {
-    SLIPWAY_NATS_URL: house.natsUrl,
     SLIPWAY_HOSTS_DIR: hosts,
-    SLIPWAY_QUICKSTART_DIR: EXAMPLE,
   });
 }
 
-/** Apply the example's documents; the same documents again change nothing. */
-export async function applyQuickstart(session: Session): Promise<number> {
-  const files = readdirSync(EXAMPLE)
+/** Apply the example's documents, with ports that are free here; the same documents again change nothing. Gives how many changed. */
+export async function applyQuickstart(
+  house: House,
+  session: Session,
+  portShift: number | undefined,
+  progress: (line: string) => void,
+): Promise<number> {
+  const texts = readdirSync(EXAMPLE)
     .filter((name) => name.endsWith('.yaml'))
     .sort()
     .map((name) => ({ file: join('examples', 'quickstart', name), text: readFileSync(join(EXAMPLE, name), 'utf8') }));
+  const shift = await choosePortShift(house.directory, texts.map(({ text }) => text).join('\n'), portShift, progress);
+  const files = texts.map(({ file, text }) => ({ file, text: shiftPorts(text, shift) }));
   const reply = await session.requests.ask('registry.apply', { files, dryRun: false });
   return reply.changes.filter((change) => change.verb !== 'unchanged').length;
 }

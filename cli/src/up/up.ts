@@ -21,22 +21,28 @@ export interface UpOptions {
   directory: string;
   quickstart: boolean;
   natsPort?: number;
+  /** Moves the ports of the quickstart's hosts; absent: the first place where they are free. */
+  portShift?: number;
 }
 
 /** `slipway up`: everything on this machine, until Ctrl-C. */
 export async function up(options: UpOptions, output: Output): Promise<number> {
   const began = systemClock.now();
   const block = new LiveBlock(process.stdout);
-  const say = (line: string): void => block.log(`${output.paint.dim(`${((systemClock.now() - began) / 1_000).toFixed(1).padStart(5)} s`)}  ${line}`);
+  const say = (line: string): void =>
+    block.log(`${output.paint.dim(`${((systemClock.now() - began) / 1_000).toFixed(1).padStart(5)} s`)}  ${line}`);
   const stop = untilAskedToStop();
-  const house = await House.start({ directory: options.directory, progress: say, ...(options.natsPort ? { natsPort: options.natsPort } : {}) }, createLog('up', { level: 'warn' }));
+  const house = await House.start(
+    { directory: options.directory, progress: say, ...(options.natsPort ? { natsPort: options.natsPort } : {}) },
+    createLog('up', { level: 'warn' }),
+  );
   let session: (Session & { close(): Promise<void> }) | undefined;
   try {
     session = await openSession({ servers: house.natsUrl, credsFile: house.credentials('admin'), toldBy: 'up' }, output);
     await Promise.race([servicesReady(session), stop.asked]);
     if (!stop.isAsked()) {
       say(`ready: registry, policy, scheduler (logs in ${join(options.directory, 'logs')})`);
-      if (options.quickstart) await Promise.race([quickstart(house, session, block, say), stop.asked]);
+      if (options.quickstart) await Promise.race([quickstart(house, session, options, block, say), stop.asked]);
     }
     if (!stop.isAsked()) {
       for (const line of nextSteps(house, options)) block.log(line);
@@ -51,16 +57,25 @@ export async function up(options: UpOptions, output: Output): Promise<number> {
   return 0;
 }
 
-async function quickstart(house: House, session: Session, block: LiveBlock, say: (line: string) => void): Promise<void> {
+async function quickstart(
+  house: House,
+  session: Session,
+  options: UpOptions,
+  block: LiveBlock,
+  say: (line: string) => void,
+): Promise<void> {
+  const changed = await applyQuickstart(house, session, options.portShift, say);
   await startHostsAndAgent(house, session);
-  const changed = await applyQuickstart(session);
   say(changed > 0 ? `examples/quickstart applied: ${changed} documents` : 'examples/quickstart is as applied before');
   let fresh = false;
   for (const deployment of DEPLOYMENTS) {
     const known = await session.requests.ask('registry.list', { kind: 'version', deployment, limit: 1 });
     if (known.items.length > 0) continue;
     fresh = true;
-    await session.requests.ask('registry.publishVersion', { deployment, version: { tag: FIRST_VERSION, message: 'first version', author: 'ci' } });
+    await session.requests.ask('registry.publishVersion', {
+      deployment,
+      version: { tag: FIRST_VERSION, message: 'first version', author: 'ci' },
+    });
     say(`${deployment} ${FIRST_VERSION} published, as CI would`);
   }
   if (fresh) await carryFirstVersions(session, block, say);
@@ -72,18 +87,28 @@ async function carryFirstVersions(session: Session, block: LiveBlock, say: (line
   const approved = new Set<string>();
   const finished = new Set<string>();
   for (;;) {
-    const [{ cells }, { rollouts }] = await Promise.all([session.requests.ask('scheduler.status', {}), session.requests.ask('scheduler.rollouts', {})]);
+    const [{ cells }, { rollouts }] = await Promise.all([
+      session.requests.ask('scheduler.status', {}),
+      session.requests.ask('scheduler.rollouts', {}),
+    ]);
     for (const rollout of [...rollouts].reverse()) {
       if (UNDER_WAY.has(rollout.state) || finished.has(rollout.id)) continue;
       finished.add(rollout.id);
       for (const line of renderRollout(rollout, session.now(), session.output.paint)) block.log(line);
     }
     for (const cell of cells) {
-      const waits = cell.waiting.find((waiting) => waiting.version === FIRST_VERSION && waiting.because.length === 1 && /approval/.test(waiting.because[0] ?? ''));
+      const waits = cell.waiting.find(
+        (waiting) => waiting.version === FIRST_VERSION && waiting.because.length === 1 && /approval/.test(waiting.because[0] ?? ''),
+      );
       const key = `${cell.deployment} ${cell.environment}`;
       if (!waits || approved.has(key)) continue;
       approved.add(key);
-      const reply = await session.requests.ask('policy.approve', { deployment: cell.deployment, environment: cell.environment, version: FIRST_VERSION, reason: 'quickstart' });
+      const reply = await session.requests.ask('policy.approve', {
+        deployment: cell.deployment,
+        environment: cell.environment,
+        version: FIRST_VERSION,
+        reason: 'quickstart',
+      });
       say(`${reply.done} (the quickstart approves its first version for you)`);
     }
     const live = rollouts.filter((rollout) => UNDER_WAY.has(rollout.state));
@@ -94,7 +119,9 @@ async function carryFirstVersions(session: Session, block: LiveBlock, say: (line
       }),
     );
     block.show([...live.flatMap((rollout) => renderRollout(rollout, session.now(), session.output.paint)), ...waiting]);
-    const done = cells.length > 0 && cells.every((cell) => cell.targets > 0 && cell.running.some((r) => r.version === FIRST_VERSION && r.verified === cell.targets));
+    const done =
+      cells.length > 0 &&
+      cells.every((cell) => cell.targets > 0 && cell.running.some((r) => r.version === FIRST_VERSION && r.verified === cell.targets));
     if (done) break;
     if (session.now() - began > FIRST_VERSION_DEADLINE_MS) {
       say('the first version is not through yet; what holds it up is above, and slipway status shows it');

@@ -96,7 +96,7 @@ function unanswered(subject: string, cause: Error & { cause?: Error }): SlipwayE
       { cause },
     );
   }
-  const why = [cause.name, cause.cause?.name].includes('NoRespondersError')
+  const why = [cause.name, cause.cause?.name].includes('NoResponders')
     ? 'nobody listens there; is the service running?'
     : cause.message;
   return new SlipwayError(

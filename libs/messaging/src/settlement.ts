@@ -60,7 +60,7 @@ const UNAVAILABLE_CODES =
 /** Names of NATS' errors that mean the same. */
 const UNAVAILABLE_NAMES = new Set([
   'TimeoutError',
-  'NoRespondersError',
+  'NoResponders',
   'ConnectionError',
   'ClosedConnectionError',
   'DrainingConnectionError',
@@ -73,7 +73,7 @@ export function normalizeError(thrown: unknown): SlipwayError {
   if (thrown instanceof ZodError) {
     return new SlipwayError({ code: 'messaging.body.invalid', kind: 'invalid', message: prettifyError(thrown) }, { cause: thrown });
   }
-  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  const error = isErrorLike(thrown) ? thrown : new Error(String(thrown));
   if (error.name === 'AbortError') {
     return new SlipwayError({ code: 'runtime.work.cancelled', kind: 'cancelled', message: error.message }, { cause: error });
   }
@@ -81,6 +81,12 @@ export function normalizeError(thrown: unknown): SlipwayError {
     return new SlipwayError({ code: 'runtime.dependency.unavailable', kind: 'unavailable', message: error.message }, { cause: error });
   }
   return new SlipwayError({ code: 'runtime.code.failed', kind: 'bug', message: `${error.name}: ${error.message}` }, { cause: error });
+}
+
+/** By shape, not by class: errors also come from other realms. */
+function isErrorLike(thrown: unknown): thrown is Error {
+  const { name, message } = (thrown ?? {}) as Partial<Record<keyof Error, unknown>>;
+  return typeof name === 'string' && typeof message === 'string';
 }
 
 function isShape(thrown: unknown): thrown is ErrorShape {
@@ -93,6 +99,7 @@ function isUnavailable(error: Error, depth = 0): boolean {
   const { code } = error as { code?: unknown };
   if (UNAVAILABLE_NAMES.has(error.name) || (typeof code === 'string' && UNAVAILABLE_CODES.test(code))) return true;
   if (depth > 5) return false;
-  const causes = error instanceof AggregateError ? (error.errors as unknown[]) : [error.cause];
-  return causes.some((cause) => cause instanceof Error && isUnavailable(cause, depth + 1));
+  const { errors } = error as { errors?: unknown };
+  const causes = Array.isArray(errors) ? (errors as unknown[]) : [error.cause];
+  return causes.some((cause) => isErrorLike(cause) && isUnavailable(cause, depth + 1));
 }

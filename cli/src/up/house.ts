@@ -51,8 +51,9 @@ export class House {
     readonly directory: string,
     private readonly hold: Hold,
     private readonly trust: Trust,
-    private readonly nats: RunningServer,
-    private readonly postgres: PostgresServer | undefined,
+    readonly nats: RunningServer,
+    /** Undefined when the environment names a server of the user's own. */
+    readonly postgres: PostgresServer | undefined,
     private readonly databaseUrls: Record<ServiceName, string>,
     private readonly progress: (line: string) => void,
   ) {}
@@ -104,6 +105,11 @@ export class House {
     this.processes.set(name, process_);
     process_.start();
     return process_;
+  }
+
+  /** The process of a program of ours, while it runs. */
+  pidOf(name: string): number | undefined {
+    return this.processes.get(name)?.pid;
   }
 
   /** `kill -9`, as a crash would. */

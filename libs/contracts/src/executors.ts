@@ -46,7 +46,7 @@ export const commandExecutorSchema = z.strictObject({
 });
 export type CommandExecutorConfig = z.output<typeof commandExecutorSchema>;
 
-/** Provider `http`: `result` is `{ status, headers, body, json, ms }`. */
+/** Provider `http`: `result` is `{ status, headers, body, json, latencyMs }`. */
 export const httpProviderSchema = z.strictObject({
   type: z.literal('http'),
   url: z.string().regex(/^https?:\/\//, 'is not an address; write one that begins with http:// or https://'),

@@ -3,7 +3,6 @@ import type { Log } from '@slipway/runtime';
 import type pg from 'pg';
 import { oneByOne, withClient } from './postgres/connection.js';
 import { commitUnknown, databaseError, isConnectionLoss, isTransient } from './postgres/failures.js';
-import { migrate, openOrm, poolOf } from './postgres/orm.js';
 import type { MigrationStep } from './postgres/schema.js';
 import { PostgresTx, SchemaSql } from './postgres/transaction.js';
 import type { Store, Tx } from './store.js';
@@ -37,6 +36,8 @@ export interface PostgresStore extends Store {
 
 /** The record in PostgreSQL. Opening does not connect: the first use does, and any later one after a loss does again. */
 export async function createPostgresStore(options: PostgresStoreOptions): Promise<PostgresStore> {
+  // Loaded only by who has a database: the command line and the agents start without the weight of an ORM.
+  const { migrate, openOrm, poolOf } = await import('./postgres/orm.js');
   const orm = await openOrm(options);
   const pool = await poolOf(orm);
   const sql = new SchemaSql(options.schema);

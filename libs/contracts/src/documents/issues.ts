@@ -1,5 +1,5 @@
 import { nearestName, type Json } from '@slipway/core';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { didYouMean } from './suggest.js';
 import { valueAt, type DocumentPath } from './source.js';
 

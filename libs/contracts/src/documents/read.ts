@@ -1,5 +1,5 @@
 import type { Json, JsonObject, ResourceDoc } from '@slipway/core';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { check, show, type Complaint } from './issues.js';
 import {
   absentResourceSchema,

@@ -3,7 +3,7 @@ import { checkExpression } from '../cel/check.js';
 import { checkTemplate } from '../cel/template.js';
 import { CONDITION_NAMES, METRIC_CONDITION_NAMES, RESOURCE_NAMES, SELECTOR_NAMES, TEMPLATE_NAMES } from '../cel/names.js';
 import type { MetricSpec } from '../model/metric.js';
-import type { DependencyRule, GradualRolloutRule, PolicyDoc, Rule, WindowRule } from '../model/policy.js';
+import type { DependencyRule, GradualRolloutRule, PolicyDoc, Rule, WaveSpec, WindowRule } from '../model/policy.js';
 import type { Issue } from '../text/issue.js';
 import { isTimezone } from '../text/instant.js';
 import { parseRecurrence, SPAN_MS } from './recurrence.js';
@@ -122,11 +122,19 @@ function checkGradualRollout(rule: GradualRolloutRule, path: string): Issue[] {
     else if ('percent' in targets) issues.push(...between(targets.percent, 0, 100, at));
     else issues.push(...cel(targets.selector, RESOURCE_NAMES, at));
   });
+  return [...issues, ...checkCover(rule.across.waves, `${path}.waves`)];
+}
+
+/** Sizes are totals: they rise, and the last wave reaches everyone (what a last selector leaves goes last of all). */
+function checkCover(waves: readonly WaveSpec[], path: string): Issue[] {
+  const percents = waves.flatMap(({ targets }) => ('percent' in targets ? [targets.percent] : []));
   const last = waves.at(-1)?.targets;
-  const coversAll = last !== undefined && 'percent' in last && last.percent === 100;
-  const summed = waves.reduce((sum, { targets }) => sum + ('percent' in targets ? targets.percent : 0), 0);
-  if (!coversAll && summed < 100) {
-    issues.push({ path: `${path}.waves`, message: 'the waves do not cover all targets; let the last one be { name: all, targets: 100% }' });
+  const issues: Issue[] = [];
+  if (percents.some((percent, index) => index > 0 && percent <= percents[index - 1]!)) {
+    issues.push({ path, message: 'percentages are totals and must rise from wave to wave: 10%, 50%, 100%' });
+  }
+  if (!last || 'count' in last || ('percent' in last && last.percent < 100)) {
+    issues.push({ path, message: 'the waves do not cover all targets; let the last one be { name: all, targets: 100% }' });
   }
   return issues;
 }

@@ -49,7 +49,7 @@ export class FileJournal implements Journal {
   append(records: readonly JournalRecord[], durable: boolean): Promise<void> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ records, durable, resolve, reject });
-      this.writing ??= this.write().finally(() => (this.writing = undefined));
+      this.writing ??= this.write();
     });
   }
 
@@ -85,6 +85,8 @@ export class FileJournal implements Journal {
         for (const { reject } of batch) reject(error);
       }
     }
+    // In the same turn as the last look, or an append in between would wait for ever.
+    this.writing = undefined;
   }
 
   private async writeBatch(batch: readonly Waiting[]): Promise<void> {

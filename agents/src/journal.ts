@@ -62,7 +62,7 @@ export function applyRecord(held: Map<string, JournalEntry>, record: JournalReco
   switch (record.type) {
     case 'report': {
       const report = record.report;
-      if (report.epoch !== entry.grant.epoch || report.n <= entry.lastN) return;
+      if (report.epoch !== entry.grant.epoch || report.n <= entry.lastN || entry.finished) return;
       entry.pending.push(report);
       entry.lastN = report.n;
       if (report.verb === 'started') entry.startedAt = report.at;
@@ -85,10 +85,11 @@ export function applyRecord(held: Map<string, JournalEntry>, record: JournalReco
 export function snapshotRecords(held: ReadonlyMap<string, JournalEntry>): JournalRecord[] {
   const records: JournalRecord[] = [];
   for (const [job, entry] of held) {
+    if (entry.finished && entry.pending.length === 0) continue;
     const known = { ...entry.grant, measurements: entry.measurements.filter((m) => !entry.pending.some((r) => isMeasurement(r, m))) };
     records.push({ type: 'held', job, grant: known });
     const { epoch } = entry.grant;
-    const acknowledgedN = entry.lastN - entry.pending.length;
+    const acknowledgedN = (entry.pending[0]?.n ?? entry.lastN + 1) - 1;
     // A stand-in for acknowledged reports, so that numbering and the start time survive.
     if (acknowledgedN > 0) {
       const standIn: JobReport =

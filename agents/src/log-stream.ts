@@ -113,7 +113,7 @@ export class LogStream implements LogSink {
       ...(lostBytes > 0 ? { lostBytes } : {}),
     });
     this.parts.note('logN', this.n);
-    this.sending ??= this.send().finally(() => (this.sending = undefined));
+    this.sending ??= this.send();
   }
 
   private async send(): Promise<void> {
@@ -125,5 +125,7 @@ export class LogStream implements LogSink {
       }
       this.waiting.shift();
     }
+    // In the same turn as the last look, or a chunk that comes in between would wait for the next one.
+    this.sending = undefined;
   }
 }

@@ -87,6 +87,8 @@ export class ReportOutbox {
       }
     }
     this.pumping = false;
+    // Said between the last look and now.
+    if (!this.closed.signal.aborted && this.queue.length + this.journaled.length > 0) return this.pump([]);
     for (const resolve of this.idleWaiters.splice(0)) resolve();
   }
 

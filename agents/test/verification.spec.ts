@@ -1,0 +1,151 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import type { Measurement, MetricSpec } from '@slipway/core';
+import type { Probe, Provider } from '../src/providers/provider.js';
+import { AgentBench } from './agent-bench.js';
+import { grantOf } from './scratch-run.js';
+
+/** A source that says what the test wants it to say. */
+class PuppetProvider implements Provider {
+  readonly type = 'puppet';
+  says: Probe | Error = { result: { status: 200 } };
+  probes = 0;
+  validate = (): undefined => undefined;
+  secretReferences = (): Record<string, string> => ({});
+  probe = async (): Promise<Probe> => {
+    this.probes++;
+    if (this.says instanceof Error) throw this.says;
+    return this.says;
+  };
+}
+
+const metric = (over: Partial<MetricSpec> = {}): MetricSpec => ({
+  name: 'health',
+  provider: { type: 'puppet' },
+  intervalMs: 2_000,
+  count: 3,
+  initialDelayMs: 1_000,
+  successCondition: 'result.status == 200',
+  failureLimit: 0,
+  inconclusiveLimit: 0,
+  errorLimit: 4,
+  onNoData: 'inconclusive',
+  dryRun: false,
+  ...over,
+});
+
+let bench: AgentBench;
+let provider: PuppetProvider;
+beforeEach(async () => {
+  provider = new PuppetProvider();
+  bench = new AgentBench({ providers: { puppet: provider } });
+  await bench.agent.start();
+});
+
+async function verify(metrics: MetricSpec[], measurements: Measurement[] = []): Promise<void> {
+  bench.link.answer = (job) => grantOf(job, { kind: 'verify', spec: { executor: { type: 'verify' }, metrics, context: {} }, measurements });
+  bench.link.invite('verify', { job: 'v' });
+  await bench.time.settle();
+}
+const results = (): unknown[] =>
+  bench.link.reports.flatMap(({ report }) => (report.verb === 'measured' ? [[report.measurement.index, report.measurement.result]] : []));
+
+describe('a verification', () => {
+  it('measures at its times, publishes each measurement by itself, and ends with core’s verdict', async () => {
+    await verify([metric()]);
+    await bench.time.pass(1_000);
+    expect(results()).toEqual([[0, 'passed']]);
+    await bench.time.pass(1_999);
+    expect(results()).toHaveLength(1);
+    await bench.time.pass(2_001);
+    expect(results()).toEqual([
+      [0, 'passed'],
+      [1, 'passed'],
+      [2, 'passed'],
+    ]);
+    expect(bench.link.reports.at(-1)?.report).toMatchObject({ verb: 'succeeded', message: expect.stringContaining('3 of 3 passed') });
+  });
+
+  it('fails at once when its failures are too many, and measures no more', async () => {
+    provider.says = { result: { status: 503 } };
+    await verify([metric(), metric({ name: 'other', provider: { type: 'puppet' }, successCondition: 'true', count: 100 })]);
+    await bench.time.pass(20_000);
+    expect(bench.link.verbs('v')).toContain('failed');
+    expect(provider.probes).toBeLessThanOrEqual(2);
+  });
+
+  it('goes on from what another agent measured', async () => {
+    const at = bench.time.now() - 500;
+    await verify(
+      [metric()],
+      [
+        { metric: 'health', index: 0, result: 'passed', at },
+        { metric: 'health', index: 1, result: 'passed', at },
+      ],
+    );
+    await bench.time.pass(1_500);
+    expect(results()).toEqual([[2, 'passed']]);
+    expect(bench.link.verbs('v').at(-1)).toBe('succeeded');
+  });
+
+  it('goes on after the death of the agent with what it had measured', async () => {
+    await verify([metric()]);
+    await bench.time.pass(3_000);
+    await bench.restart();
+    await bench.time.pass(2_000);
+    expect(results()).toEqual([
+      [0, 'passed'],
+      [1, 'passed'],
+      [2, 'passed'],
+    ]);
+    expect(bench.link.verbs('v').at(-1)).toBe('succeeded');
+  });
+
+  it('takes a source that cannot be reached, or breaks, for an error', async () => {
+    provider.says = { error: 'connection refused' };
+    await verify([metric({ count: 2 })]);
+    await bench.time.pass(1_000);
+    provider.says = new Error('broken');
+    await bench.time.pass(2_000);
+    provider.says = { result: { status: 200 } };
+    await bench.time.pass(4_000);
+    expect(results()).toEqual([
+      [0, 'error'],
+      [1, 'error'],
+      [2, 'passed'],
+      [3, 'passed'],
+    ]);
+  });
+
+  it('is cancelled, timed out, and rejected where the provider is unknown or forbidden', async () => {
+    await verify([metric({ count: 50 })]);
+    bench.link.renewal = () => 'cancel';
+    await bench.time.pass(10_000);
+    expect(bench.link.verbs('v').at(-1)).toBe('cancelled');
+
+    bench.link.renewal = () => 'on';
+    bench.link.answer = (job) =>
+      grantOf(job, { kind: 'verify', spec: { executor: { type: 'verify' }, metrics: [metric({ count: 100 })], context: {} } });
+    bench.link.invite('verify', { job: 'long' });
+    await bench.time.pass(60_000);
+    expect(bench.link.verbs('long').at(-1)).toBe('timedOut');
+
+    bench.link.answer = (job) =>
+      grantOf(job, {
+        kind: 'verify',
+        spec: { executor: { type: 'verify' }, metrics: [metric({ provider: { type: 'datadog' } })], context: {} },
+      });
+    bench.link.invite('verify', { job: 'odd' });
+    await bench.time.settle();
+    expect(bench.link.reports.at(-1)?.report).toMatchObject({
+      verb: 'rejected',
+      message: 'metric health: this agent has no provider datadog; it has puppet',
+    });
+  });
+
+  it('keeps large values out of its reports', async () => {
+    provider.says = { result: { status: 200, body: 'x'.repeat(100_000), list: Array.from({ length: 10_000 }, (_, i) => i) } };
+    await verify([metric({ count: 1 })]);
+    await bench.time.pass(1_000);
+    expect(JSON.stringify(bench.link.reports).length).toBeLessThan(8_000);
+  });
+});

@@ -92,7 +92,9 @@ export class Inventory implements RevisionSource {
       this.set(change.item, change.revision);
     }
     this.reached = change.revision;
-    return this.merged(before, this.concerned(change.item));
+    // A document may have moved to another system, and a pair may be new: these concern what was and what is.
+    const moves = ['environment', 'deployment', 'targets'].includes(change.item.kind);
+    return moves ? merged(before, this.concerned(change.item)) : before;
   }
 
   /** Take a document as last seen at `revision`, for a mirror that restores itself from its rows; `advanceTo` follows. */
@@ -177,10 +179,6 @@ export class Inventory implements RevisionSource {
     return { pairs, all: false };
   }
 
-  private merged(a: Touched, b: Touched): Touched {
-    return { pairs: [...new Set([...a.pairs, ...b.pairs])], all: a.all || b.all };
-  }
-
   private place<D>(map: Map<string, D>, name: string, doc: D | null): void {
     if (doc === null) map.delete(name);
     else map.set(name, doc);
@@ -199,4 +197,8 @@ export class Inventory implements RevisionSource {
       ...(doc.provider === undefined ? {} : { provider: this.strings.keep(doc.provider) }),
     };
   }
+}
+
+function merged(a: Touched, b: Touched): Touched {
+  return { pairs: [...new Set([...a.pairs, ...b.pairs])], all: a.all || b.all };
 }

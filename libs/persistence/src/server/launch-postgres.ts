@@ -58,6 +58,7 @@ interface Running {
 export async function launchPostgres(options: LaunchOptions): Promise<PostgresServer> {
   const directory = reachableFolder(options.directory);
   const password = keptSecret(path.join(options.keys, 'postgres-admin.password'));
+  if (directory !== options.directory) followMove(options.directory, directory);
   const place = new Place(directory, password, options.settings ?? {});
   let running = await place.start(options.port);
   const end = async (signal: NodeJS.Signals): Promise<void> => {
@@ -84,6 +85,29 @@ export async function launchPostgres(options: LaunchOptions): Promise<PostgresSe
       running = await place.start(running.port);
     },
   };
+}
+
+/** When the data had to go elsewhere, the wanted folder says where. Was that folder removed, its data was meant to go too: nobody knows its password any more. */
+function followMove(wanted: string, directory: string): void {
+  const note = path.join(wanted, 'moved-to');
+  if (!fs.existsSync(note)) {
+    const left = postmasterOf(path.join(directory, 'data'));
+    if (left && isPostgres(left.pid)) signalled(left.pid, 'SIGQUIT');
+    fs.rmSync(directory, { recursive: true, force: true });
+    fs.mkdirSync(wanted, { recursive: true });
+    fs.writeFileSync(note, `${directory}\n`);
+  }
+}
+
+/** The server that says in its lock file that it runs on this data. */
+function postmasterOf(data: string): { pid: number; port: number } | undefined {
+  try {
+    const lines = fs.readFileSync(path.join(data, 'postmaster.pid'), 'utf8').split('\n');
+    const [pid, port] = [Number(lines[0]), Number(lines[3])];
+    return pid > 0 && port > 0 && signalled(pid, 0) ? { pid, port } : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 const adminUrl = (port: number, password: string): string =>
@@ -208,7 +232,7 @@ class Place {
 
   /** A server that still runs on this directory: taken over when our password opens it, else stopped. */
   private async adopt(): Promise<Running | undefined> {
-    const left = this.postmaster();
+    const left = postmasterOf(this.data);
     if (!left) return undefined;
     const deadline = Date.now() + START_MAX_MS;
     while (signalled(left.pid, 0) && Date.now() < deadline) {
@@ -219,16 +243,6 @@ class Place {
       await pause(PROBE_MS);
     }
     return undefined;
-  }
-
-  private postmaster(): { pid: number; port: number } | undefined {
-    try {
-      const lines = fs.readFileSync(path.join(this.data, 'postmaster.pid'), 'utf8').split('\n');
-      const [pid, port] = [Number(lines[0]), Number(lines[3])];
-      return pid > 0 && port > 0 && signalled(pid, 0) ? { pid, port } : undefined;
-    } catch {
-      return undefined;
-    }
   }
 
   private spawn(port: number): ChildProcess {
@@ -295,11 +309,11 @@ class Place {
   }
 }
 
-/** Whether a pid that a lock file names is still a PostgreSQL; where the system does not tell, yes. */
+/** Whether a pid that a lock file names is a PostgreSQL, and not another process that got the number; where the system does not tell, yes. */
 function isPostgres(pid: number): boolean {
   try {
     return fs.readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'postgres';
   } catch {
-    return fs.existsSync('/proc') ? signalled(pid, 0) && !fs.existsSync(`/proc/${pid}`) : true;
+    return !fs.existsSync('/proc');
   }
 }

@@ -22,7 +22,7 @@ const layerRules = Object.entries(LAYERS).map(([folder, allowed]) => ({
       group: LIBS.filter((lib) => !allowed.includes(lib)).map((lib) => `@slipway/${lib}`),
       message: `${folder} may import only ${allowed.join(', ') || 'pure packages'}`,
     },
-    { group: ['**/services/**', '**/agents/**', '**/cli/**'], message: 'libraries do not know the programs that use them' },
+    { group: ['**/services/*/src/**', '**/agents/src/**', '**/cli/src/**'], message: 'libraries do not know the programs that use them' },
     ...(folder === 'libs/core' ? [{ group: ['node:*', '@nestjs/*', '@nats-io/*', '@mikro-orm/*'], message: 'libs/core is pure' }] : []),
   ]),
 }));
@@ -32,7 +32,7 @@ const programRules = PROGRAMS.map((folder) => ({
   rules: forbid([
     { group: ['@slipway/testkit'], message: 'testkit is for tests' },
     {
-      group: PROGRAMS.filter((other) => other !== folder).map((other) => `**/${other}/**`),
+      group: PROGRAMS.filter((other) => other !== folder).map((other) => `**/${other}/src/**`),
       message: 'programs meet in contracts only',
     },
     { group: ['@slipway/*/*'], message: 'import a library by its name' },

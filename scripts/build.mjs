@@ -21,11 +21,19 @@ for (const folder of folders) {
 const wanted = hash.digest('hex');
 if (fs.existsSync(stamp) && fs.readFileSync(stamp, 'utf8') === wanted) process.exit(0);
 
-fs.rmSync(path.join(root, 'dist'), { recursive: true, force: true });
+// Built beside and put in place whole, so that what runs from dist/ never meets half of it.
+const fresh = path.join(root, `dist.${process.pid}`);
+const old = path.join(root, `dist.${process.pid}.old`);
 const swc = path.join(root, 'node_modules', '@swc', 'cli', 'bin', 'swc.js');
-const result = spawnSync(process.execPath, [swc, ...folders, '-d', 'dist', '--ignore', '**/*.spec.ts', '--quiet'], {
+const result = spawnSync(process.execPath, [swc, ...folders, '-d', fresh, '--ignore', '**/*.spec.ts', '--quiet'], {
   cwd: root,
   stdio: 'inherit',
 });
-if (result.status !== 0) process.exit(result.status || 1);
-fs.writeFileSync(stamp, wanted);
+if (result.status !== 0) {
+  fs.rmSync(fresh, { recursive: true, force: true });
+  process.exit(result.status || 1);
+}
+fs.writeFileSync(path.join(fresh, '.built'), wanted);
+if (fs.existsSync(path.join(root, 'dist'))) fs.renameSync(path.join(root, 'dist'), old);
+fs.renameSync(fresh, path.join(root, 'dist'));
+fs.rmSync(old, { recursive: true, force: true });

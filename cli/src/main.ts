@@ -9,10 +9,8 @@ import { provisionCommand } from './commands/provision.js';
 import { registryCommands } from './commands/registry-commands.js';
 import { schedulerCommands } from './commands/scheduler-commands.js';
 import { watchCommand } from './commands/watch.js';
-import { demo } from './demo/demo.js';
 import { Output, type OutputFormat } from './output.js';
 import { openSession } from './session.js';
-import { up } from './up/up.js';
 import { DATA_DIRECTORY, findServer, type WhereOptions } from './where.js';
 
 const EXIT_HELP = `
@@ -68,13 +66,20 @@ onThisMachine(program.command('up'))
   .description('everything on this machine: servers, services, an agent, the quickstart')
   .option('--no-quickstart', 'without the example')
   .action((own: { quickstart: boolean; natsPort?: number; portShift?: number }) =>
-    cli.runLocal((output) => up({ directory: resolve(options().directory ?? DATA_DIRECTORY), ...own }, output)),
+    cli.runLocal(async (output) => {
+      // Loaded only here: the servers' side of the house costs every other command a second.
+      const { up } = await import('./up/up.js');
+      return up({ directory: resolve(options().directory ?? DATA_DIRECTORY), ...own }, output);
+    }),
   );
 onThisMachine(program.command('demo'))
   .description('the whole story on fresh data: four versions, one of them bad, processes killed on the way')
   .option('--keep', 'keep the data directory afterwards', false)
   .action((own: { keep: boolean; natsPort?: number; portShift?: number }) =>
-    cli.runLocal((output) => demo({ directory: resolve(options().directory ?? join(DATA_DIRECTORY, 'demo')), ...own }, output)),
+    cli.runLocal(async (output) => {
+      const { demo } = await import('./demo/demo.js');
+      return demo({ directory: resolve(options().directory ?? join(DATA_DIRECTORY, 'demo')), ...own }, output);
+    }),
   );
 registryCommands(program, cli);
 schedulerCommands(program, cli);

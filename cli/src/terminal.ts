@@ -60,9 +60,12 @@ export class LiveBlock {
   show(lines: readonly string[]): void {
     if (this.out.isTTY) {
       const width = this.out.columns || 120;
+      // A block taller than the screen could not be rewritten in place.
+      const rows = Math.max(2, (this.out.rows || 40) - 1);
+      const shown = lines.length > rows ? [...lines.slice(0, rows - 1), `… and ${lines.length - rows + 1} more lines`] : lines;
       const up = this.height > 0 ? `\u001b[${this.height}A` : '';
-      this.out.write(up + lines.map((line) => `\u001b[2K${fit(line, width)}\n`).join('') + '\u001b[0J');
-      this.height = lines.length;
+      this.out.write(up + shown.map((line) => `\u001b[2K${fit(line, width)}\n`).join('') + '\u001b[0J');
+      this.height = shown.length;
       return;
     }
     const fresh = lines.filter((line) => !this.printed.has(line));

@@ -25,7 +25,7 @@ export class RunningMesh {
     readonly directory = join(mkdtempSync(join(tmpdir(), 'slipway-mesh-')), '.slipway'),
     private readonly args: string[] = [],
     /** Meshes of other tests run beside this one. */
-    private readonly portShift = 2_000 + Math.floor(Math.random() * 300) * 100,
+    private readonly portShift = 2_000 + Math.floor(Math.random() * 30) * 300,
   ) {}
 
   /** Start, and wait until it says that it is up; gives how long that took. */

@@ -19,10 +19,9 @@ const ROLLOUT_COMMANDS = [
   ['abort', 'scheduler.abort', 'end a rollout: what has begun finishes, the rest never begins'],
   ['retry', 'scheduler.retryFailed', 'run the failed members of a rollout again'],
   ['rollback', 'scheduler.rollback', 'bring one target (--resource) or all that took the version back to the last verified version'],
-  ['unquarantine', 'scheduler.releaseQuarantine', 'let a quarantined version go to its targets again'],
 ] as const satisfies readonly (readonly [string, OperationName, string])[];
 
-/** `status`, `pause`, `resume`, `promote`, `abort`, `retry`, `rollback`, `unquarantine`, `cancel`, `resolve`. */
+/** `status`, `pause`, `resume`, `promote`, `abort`, `retry`, `rollback`, `quarantine release`, `cancel`, `resolve`. */
 export function schedulerCommands(program: Command, cli: Cli): void {
   program
     .command('status')
@@ -46,7 +45,7 @@ export function schedulerCommands(program: Command, cli: Cli): void {
       .option('-v, --version <tag>')
       .option('--reason <text>');
     if (name === 'promote') command.option('--all', 'every later wave too', false);
-    if (name === 'rollback' || name === 'unquarantine') command.option('-r, --resource <identifier>');
+    if (name === 'rollback') command.option('-r, --resource <identifier>');
     command.action(async (deployment: string, options: RolloutOptions) => {
       await cli.run(async ({ requests, output }) => {
         const reply = await requests.ask(operation, { deployment, ...options } as RequestOf<typeof operation>);
@@ -54,6 +53,23 @@ export function schedulerCommands(program: Command, cli: Cli): void {
       });
     });
   }
+
+  program
+    .command('quarantine')
+    .description('versions that were rolled back and do not return by themselves')
+    .command('release')
+    .description('let a quarantined version go to its targets (or one --resource) again')
+    .argument('<deployment>')
+    .argument('<version>', 'tag')
+    .requiredOption('-e, --environment <name>')
+    .option('-r, --resource <identifier>')
+    .option('--reason <text>')
+    .action(async (deployment: string, version: string, options: { environment: string; resource?: string; reason?: string }) => {
+      await cli.run(async ({ requests, output }) => {
+        const reply = await requests.ask('scheduler.releaseQuarantine', { deployment, version, ...options });
+        output.result(reply, () => reply.done);
+      });
+    });
 
   program
     .command('cancel')

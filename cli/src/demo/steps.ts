@@ -69,7 +69,9 @@ export const STEPS: readonly Step[] = [
         version: '1.2.0',
       });
       const text = reply.decisions.map((decision) => renderExplanation(decision, stage.session.now(), NO_PAINT)).join('\n');
-      if (!text.includes('quarantine')) fail(`explain does not tell of the quarantine:\n${text}`);
+      for (const told of ['quarantine', 'rolledBack', 'verification failed', '1.1.0']) {
+        if (!text.includes(told)) fail(`explain does not tell of "${told}":\n${text}`);
+      }
       stage.say(`slipway explain checkout -e production -v 1.2.0\n${indent(text)}`);
       const seen = new Set(
         readInstallations(stage.hostsDirectory)

@@ -19,6 +19,8 @@ export function renderExplanation(explained: Explained, now: number, paint: Pain
     if (!alike) lines.push(`${names(group)}: ${verdictWord(group.verdict, paint)}`);
     lines.push(...renderGroup(group, paint), '');
   }
+  const standing = rolloutLine(explained.rollout, now, paint);
+  if (standing) lines.push(standing, '');
   lines.push(footer(unblocks, running, now));
   return lines.join('\n');
 }
@@ -112,6 +114,15 @@ function obligations(group: DecisionGroup): string {
   if (verification.length > 0) parts.push(`verified by ${verification.map((metric) => metric.name).join(', ')}`);
   if (rollback) parts.push(`rolled back on ${rollback.on.join(' or ')} (${rollback.scope})`);
   return parts.join(', ');
+}
+
+/** What the rollout itself adds to the rules' answer. */
+function rolloutLine(rollout: Explained['rollout'], now: number, paint: Paint): string | undefined {
+  if (!rollout) return undefined;
+  const wave = rollout.wave && rollout.state === 'running' ? `, wave ${rollout.wave}` : '';
+  const wake = rollout.wakeAt !== undefined && rollout.wakeAt > now ? `, goes on at ${moment(rollout.wakeAt, now)}` : '';
+  const word = rollout.state === 'running' || rollout.state === 'completed' ? rollout.state : paint.yellow(rollout.state);
+  return `  rollout ${rollout.id.slice(-6)}  ${word}${wave}: ${rollout.done} of ${rollout.members} done${wake}${rollout.because ? `; ${rollout.because}` : ''}`;
 }
 
 function footer(unblocks: readonly string[], running: Explained['running'], now: number): string {

@@ -21,9 +21,19 @@ export interface Operation<Q extends z.ZodType = z.ZodType, A extends z.ZodType 
   about: string;
 }
 
-const operation = <Q extends z.ZodType, A extends z.ZodType>(role: Role, about: string, request: Q, reply: A): Operation<Q, A> => ({ role, about, request, reply });
+const operation = <Q extends z.ZodType, A extends z.ZodType>(role: Role, about: string, request: Q, reply: A): Operation<Q, A> => ({
+  role,
+  about,
+  request,
+  reply,
+});
 
-const names = z.object({ deployment: slugSchema, environment: slugSchema.optional(), resource: identifierSchema.optional(), version: tagSchema.optional() });
+const names = z.object({
+  deployment: slugSchema,
+  environment: slugSchema.optional(),
+  resource: identifierSchema.optional(),
+  version: tagSchema.optional(),
+});
 const reason = z.string().min(1).max(1_000);
 
 export const versionPayloadSchema = z.strictObject({
@@ -34,7 +44,10 @@ export const versionPayloadSchema = z.strictObject({
   metadata: z.record(z.string().max(100), z.string().max(2_000)).default({}),
   message: z.string().max(4_000).optional(),
   author: z.string().max(200).optional(),
-  dependsOn: z.array(z.strictObject({ deployment: slugSchema, range: z.string().max(200) })).max(50).default([]),
+  dependsOn: z
+    .array(z.strictObject({ deployment: slugSchema, range: z.string().max(200) }))
+    .max(50)
+    .default([]),
 });
 /** What CI sends on `slipway.ci.version.<deployment>`. */
 export type VersionPayload = z.infer<typeof versionPayloadSchema>;
@@ -63,7 +76,15 @@ export const rolloutViewSchema = z.looseObject({
       resource: z.string(),
       letter: z.string(),
       job: z
-        .looseObject({ id: z.string(), kind: z.string(), state: z.string(), percent: z.number().optional(), step: z.string().optional(), message: z.string().optional(), agent: z.string().optional() })
+        .looseObject({
+          id: z.string(),
+          kind: z.string(),
+          state: z.string(),
+          percent: z.number().optional(),
+          step: z.string().optional(),
+          message: z.string().optional(),
+          agent: z.string().optional(),
+        })
         .optional(),
       verified: z.string().optional(),
     }),
@@ -74,6 +95,19 @@ export const rolloutViewSchema = z.looseObject({
 });
 export type RolloutView = z.infer<typeof rolloutViewSchema>;
 
+/** Where a rollout stands, in a few words. */
+export const rolloutStandingSchema = z.object({
+  id: z.string(),
+  state: z.string(),
+  because: z.string().optional(),
+  /** Name of the wave it is in. */
+  wave: z.string().optional(),
+  done: z.int(),
+  members: z.int(),
+  wakeAt: z.number().optional(),
+});
+export type RolloutStanding = z.infer<typeof rolloutStandingSchema>;
+
 /** One cell of the matrix: what runs of a deployment in an environment. */
 export const statusCellSchema = z.object({
   system: z.string(),
@@ -83,33 +117,79 @@ export const statusCellSchema = z.object({
   running: z.array(z.object({ version: z.string(), count: z.int(), verified: z.int() })),
   rollout: rolloutViewSchema.omit({ members: true }).optional(),
   /** Newer versions that wait, with the reasons of their latest decision. */
-  waiting: z.array(z.object({ version: z.string(), verdict: z.string(), because: z.array(z.string()), reevaluateAt: z.number().optional() })),
+  waiting: z.array(
+    z.object({ version: z.string(), verdict: z.string(), because: z.array(z.string()), reevaluateAt: z.number().optional() }),
+  ),
   quarantined: z.array(z.object({ version: z.string(), resource: z.string(), because: z.string(), at: z.number() })),
   attention: z.array(z.string()),
 });
 export type StatusCell = z.infer<typeof statusCellSchema>;
 
-export const jobViewSchema = z.looseObject({ id: z.string(), kind: z.string(), state: z.string(), deployment: z.string(), environment: z.string(), resource: z.string(), version: z.string() });
+export const jobViewSchema = z.looseObject({
+  id: z.string(),
+  kind: z.string(),
+  state: z.string(),
+  deployment: z.string(),
+  environment: z.string(),
+  resource: z.string(),
+  version: z.string(),
+});
 
 const done = z.object({ done: z.string() });
-const rolloutCommand = z.object({ deployment: slugSchema, environment: slugSchema, version: tagSchema.optional(), reason: reason.optional() });
+const rolloutCommand = z.object({
+  deployment: slugSchema,
+  environment: slugSchema,
+  version: tagSchema.optional(),
+  reason: reason.optional(),
+});
 
 export const operations = {
   'registry.apply': operation(
     'operator',
     'Apply YAML documents, all or nothing; with dryRun only show what would change.',
-    z.object({ files: z.array(z.object({ file: z.string().max(500), text: z.string().max(2_000_000) })).min(1).max(200), dryRun: z.boolean().default(false) }),
-    z.object({ changes: z.array(documentChangeSchema), warnings: z.array(z.string()), targets: z.object({ added: z.int(), removed: z.int() }), revision: z.int() }),
+    z.object({
+      files: z
+        .array(z.object({ file: z.string().max(500), text: z.string().max(2_000_000) }))
+        .min(1)
+        .max(200),
+      dryRun: z.boolean().default(false),
+    }),
+    z.object({
+      changes: z.array(documentChangeSchema),
+      warnings: z.array(z.string()),
+      targets: z.object({ added: z.int(), removed: z.int() }),
+      revision: z.int(),
+    }),
   ),
-  'registry.get': operation('viewer', 'One document as stored.', z.object({ kind: z.string(), name: z.string() }), z.object({ doc: jsonSchema })),
-  'registry.list': operation('viewer', 'Documents of a kind; versions with a deployment, newest first.', z.object({ kind: z.string(), deployment: slugSchema.optional(), limit: z.int().min(1).max(10_000).default(200) }), z.object({ items: z.array(jsonSchema) })),
+  'registry.get': operation(
+    'viewer',
+    'One document as stored.',
+    z.object({ kind: z.string(), name: z.string() }),
+    z.object({ doc: jsonSchema }),
+  ),
+  'registry.list': operation(
+    'viewer',
+    'Documents of a kind; versions with a deployment, newest first.',
+    z.object({ kind: z.string(), deployment: slugSchema.optional(), limit: z.int().min(1).max(10_000).default(200) }),
+    z.object({ items: z.array(jsonSchema) }),
+  ),
   'registry.publishVersion': operation(
     'operator',
     'Record a version; the same tag with the same payload is the same version.',
     z.object({ deployment: slugSchema, version: versionPayloadSchema }),
     z.object({ id: z.string(), tag: z.string(), sequence: z.int(), duplicate: z.boolean() }),
   ),
-  'registry.setVersionStatus': operation('operator', 'Reject, pause or make ready a version.', z.object({ deployment: slugSchema, tag: tagSchema, status: z.enum(['ready', 'failed', 'rejected', 'paused']), reason: reason.optional() }), done),
+  'registry.setVersionStatus': operation(
+    'operator',
+    'Reject, pause or make ready a version.',
+    z.object({
+      deployment: slugSchema,
+      tag: tagSchema,
+      status: z.enum(['ready', 'failed', 'rejected', 'paused']),
+      reason: reason.optional(),
+    }),
+    done,
+  ),
   'registry.feed': operation('service', 'Inventory changes after a revision.', feedRequestSchema, feedReplySchema),
   'registry.inviteAgent': operation(
     'admin',
@@ -117,34 +197,148 @@ export const operations = {
     z.object({ agent: slugSchema, pool: slugSchema, executors: z.array(slugSchema).min(1).max(50) }),
     z.object({ token: z.string(), expiresAt: z.number() }),
   ),
-  'registry.revokeAgent': operation('admin', 'Revoke an agent: its connection drops and its credential is worth nothing.', z.object({ agent: slugSchema, reason: reason.optional() }), done),
-  'registry.agents': operation('viewer', 'Enrolled agents.', z.object({}), z.object({ agents: z.array(z.object({ name: z.string(), pool: z.string(), executors: z.array(z.string()), enrolledAt: z.number(), revokedAt: z.number().optional() })) })),
+  'registry.revokeAgent': operation(
+    'admin',
+    'Revoke an agent: its connection drops and its credential is worth nothing.',
+    z.object({ agent: slugSchema, reason: reason.optional() }),
+    done,
+  ),
+  'registry.agents': operation(
+    'viewer',
+    'Enrolled agents.',
+    z.object({}),
+    z.object({
+      agents: z.array(
+        z.object({
+          name: z.string(),
+          pool: z.string(),
+          executors: z.array(z.string()),
+          enrolledAt: z.number(),
+          revokedAt: z.number().optional(),
+        }),
+      ),
+    }),
+  ),
 
   'policy.explain': operation(
     'viewer',
     'Why a version may or may not go, by the evaluator that gates, at this moment.',
     names,
-    z.object({ decisions: z.array(z.object({ decision: decisionSchema, running: z.array(z.object({ version: z.string(), count: z.int(), since: z.number().optional() })), unblocks: z.array(z.string()) })) }),
+    z.object({
+      decisions: z.array(
+        z.object({
+          decision: decisionSchema,
+          running: z.array(
+            z.object({ version: z.string(), count: z.int(), since: z.number().optional() }),
+          ) /** What has become of its rollout there, when one began; it holds the targets that the rules would let go. */,
+          rollout: rolloutStandingSchema.optional(),
+          unblocks: z.array(z.string()),
+        }),
+      ),
+    }),
   ),
-  'policy.approve': operation('approver', 'Approve a version for an environment.', z.object({ deployment: slugSchema, environment: slugSchema, version: tagSchema, reason: reason.optional() }), z.object({ done: z.string(), verdict: z.string(), because: z.array(z.string()) })),
-  'policy.reject': operation('approver', 'Reject a version for an environment: blocks until withdrawn.', z.object({ deployment: slugSchema, environment: slugSchema, version: tagSchema, reason }), z.object({ done: z.string(), verdict: z.string(), because: z.array(z.string()) })),
-  'policy.withdraw': operation('approver', 'Take your own approval or rejection back.', z.object({ deployment: slugSchema, environment: slugSchema, version: tagSchema }), z.object({ done: z.string(), verdict: z.string(), because: z.array(z.string()) })),
-  'policy.decisions': operation('viewer', 'Latest decisions, by deployment and environment.', z.object({ deployment: slugSchema.optional(), environment: slugSchema.optional() }), z.object({ decisions: z.array(decisionSchema) })),
+  'policy.approve': operation(
+    'approver',
+    'Approve a version for an environment.',
+    z.object({ deployment: slugSchema, environment: slugSchema, version: tagSchema, reason: reason.optional() }),
+    z.object({ done: z.string(), verdict: z.string(), because: z.array(z.string()) }),
+  ),
+  'policy.reject': operation(
+    'approver',
+    'Reject a version for an environment: blocks until withdrawn.',
+    z.object({ deployment: slugSchema, environment: slugSchema, version: tagSchema, reason }),
+    z.object({ done: z.string(), verdict: z.string(), because: z.array(z.string()) }),
+  ),
+  'policy.withdraw': operation(
+    'approver',
+    'Take your own approval or rejection back.',
+    z.object({ deployment: slugSchema, environment: slugSchema, version: tagSchema }),
+    z.object({ done: z.string(), verdict: z.string(), because: z.array(z.string()) }),
+  ),
+  'policy.decisions': operation(
+    'viewer',
+    'Latest decisions, by deployment and environment.',
+    z.object({ deployment: slugSchema.optional(), environment: slugSchema.optional() }),
+    z.object({ decisions: z.array(decisionSchema) }),
+  ),
 
-  'scheduler.takeDecisions': operation('service', 'Take decisions now; answered once nothing that they withdraw can start any more.', z.object({ decisions: z.array(numberedDecisionSchema).max(1_000) }), z.object({ taken: z.int() })),
-  'scheduler.status': operation('viewer', 'What runs where.', z.object({ system: slugSchema.optional(), deployment: slugSchema.optional(), environment: slugSchema.optional() }), z.object({ cells: z.array(statusCellSchema) })),
-  'scheduler.rollouts': operation('viewer', 'Rollouts, newest first.', z.object({ deployment: slugSchema.optional(), environment: slugSchema.optional(), id: z.string().optional(), limit: z.int().min(1).max(200).default(20), members: z.boolean().default(true) }), z.object({ rollouts: z.array(rolloutViewSchema) })),
+  'scheduler.takeDecisions': operation(
+    'service',
+    'Take decisions now; answered once nothing that they withdraw can start any more.',
+    z.object({ decisions: z.array(numberedDecisionSchema).max(1_000) }),
+    z.object({ taken: z.int() }),
+  ),
+  'scheduler.status': operation(
+    'viewer',
+    'What runs where.',
+    z.object({ system: slugSchema.optional(), deployment: slugSchema.optional(), environment: slugSchema.optional() }),
+    z.object({ cells: z.array(statusCellSchema) }),
+  ),
+  'scheduler.rollouts': operation(
+    'viewer',
+    'Rollouts, newest first.',
+    z.object({
+      deployment: slugSchema.optional(),
+      environment: slugSchema.optional(),
+      id: z.string().optional(),
+      limit: z.int().min(1).max(200).default(20),
+      members: z.boolean().default(true),
+    }),
+    z.object({ rollouts: z.array(rolloutViewSchema) }),
+  ),
   'scheduler.pause': operation('operator', 'Pause a rollout: nothing new begins.', rolloutCommand, done),
   'scheduler.resume': operation('operator', 'Resume a paused or halted rollout.', rolloutCommand, done),
-  'scheduler.promote': operation('operator', 'Begin the next wave now, or all of them.', rolloutCommand.extend({ all: z.boolean().default(false) }), done),
+  'scheduler.promote': operation(
+    'operator',
+    'Begin the next wave now, or all of them.',
+    rolloutCommand.extend({ all: z.boolean().default(false) }),
+    done,
+  ),
   'scheduler.abort': operation('operator', 'End a rollout: what has begun finishes, the rest never begins.', rolloutCommand, done),
   'scheduler.retryFailed': operation('operator', 'Run the failed members of a rollout again.', rolloutCommand, done),
-  'scheduler.rollback': operation('operator', 'Bring a target, or every target of a rollout that took the version, back to its last verified version.', rolloutCommand.extend({ resource: identifierSchema.optional() }), done),
-  'scheduler.releaseQuarantine': operation('operator', 'Let a quarantined version go to a target again.', rolloutCommand.extend({ version: tagSchema, resource: identifierSchema.optional() }), done),
-  'scheduler.cancel': operation('operator', 'Cancel a job: its executor is told to stop.', z.object({ job: z.string(), reason: reason.optional() }), done),
-  'scheduler.resolve': operation('operator', 'Say what became of a job whose outcome is unknown.', z.object({ job: z.string(), as: z.enum(['succeeded', 'failed']), reason }), done),
-  'scheduler.jobs': operation('viewer', 'Jobs, newest first.', z.object({ deployment: slugSchema.optional(), environment: slugSchema.optional(), resource: identifierSchema.optional(), version: tagSchema.optional(), id: z.string().optional(), limit: z.int().min(1).max(10_000).default(50) }), z.object({ jobs: z.array(jobViewSchema) })),
-  'scheduler.agents': operation('viewer', 'Agents as last heard of.', z.object({}), z.object({ agents: z.array(z.looseObject({ agent: z.string(), pool: z.string(), state: z.string(), heardAt: z.number() })) })),
+  'scheduler.rollback': operation(
+    'operator',
+    'Bring a target, or every target of a rollout that took the version, back to its last verified version.',
+    rolloutCommand.extend({ resource: identifierSchema.optional() }),
+    done,
+  ),
+  'scheduler.releaseQuarantine': operation(
+    'operator',
+    'Let a quarantined version go to a target again.',
+    rolloutCommand.extend({ version: tagSchema, resource: identifierSchema.optional() }),
+    done,
+  ),
+  'scheduler.cancel': operation(
+    'operator',
+    'Cancel a job: its executor is told to stop.',
+    z.object({ job: z.string(), reason: reason.optional() }),
+    done,
+  ),
+  'scheduler.resolve': operation(
+    'operator',
+    'Say what became of a job whose outcome is unknown.',
+    z.object({ job: z.string(), as: z.enum(['succeeded', 'failed']), reason }),
+    done,
+  ),
+  'scheduler.jobs': operation(
+    'viewer',
+    'Jobs, newest first.',
+    z.object({
+      deployment: slugSchema.optional(),
+      environment: slugSchema.optional(),
+      resource: identifierSchema.optional(),
+      version: tagSchema.optional(),
+      id: z.string().optional(),
+      limit: z.int().min(1).max(10_000).default(50),
+    }),
+    z.object({ jobs: z.array(jobViewSchema) }),
+  ),
+  'scheduler.agents': operation(
+    'viewer',
+    'Agents as last heard of.',
+    z.object({}),
+    z.object({ agents: z.array(z.looseObject({ agent: z.string(), pool: z.string(), state: z.string(), heardAt: z.number() })) }),
+  ),
 } as const;
 
 export type OperationName = keyof typeof operations;

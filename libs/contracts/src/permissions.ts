@@ -111,7 +111,7 @@ export const scopes: Record<Exclude<CredentialRole, 'system'>, Scope> = {
       'slipway.evt.approval.>',
       ...consumes('EVT', 'policy'),
       looksUp('EVT'),
-      ...asks('registry.feed', 'scheduler.takeDecisions'),
+      ...asks('registry.feed', 'scheduler.takeDecisions', 'scheduler.rollouts'),
     ],
     subscribe: [OWN_INBOX, ...answers('policy')],
     responds: true,

@@ -34,7 +34,8 @@ export class Consumer {
       else if (isChange(message)) changes.push(message.body);
       else throw strange(message);
     }
-    const { marks, staged, behind } = await this.deps.store.transaction(async (tx) => this.absorb(tx, changes, releases));
+    if (releases.length === 0 && (await this.decideAtOnce(changes))) return;
+    const { marks, staged, behind } = await this.deps.store.transaction((tx) => this.absorb(tx, changes, releases));
     if (staged !== undefined) this.state.targetFacts.adopt(staged);
     if (behind) await this.catchUp();
     await this.decider.decideSoon(marks);
@@ -52,16 +53,36 @@ export class Consumer {
     }
   }
 
-  private async absorb(tx: Tx, changes: readonly InventoryChange[], releases: readonly ReleaseEvent[]) {
-    const marks = new Marks();
-    let behind = false;
-    let staged: StagedFacts | undefined;
-    if (changes.length > 0) {
-      const absorbed = await this.state.mirror.absorb(tx, changes);
-      const urgent = changes.some(({ item }) => item.kind === 'version' || item.kind === 'policy');
-      markTouched(marks, absorbed, urgent);
-      behind = absorbed.behind;
+  /**
+   * The short way, since someone waits for what a new version may do: absorb and decide in one transaction, with no mark between. False when that
+   * would take long or did not work out; then nothing has happened.
+   */
+  private async decideAtOnce(changes: readonly InventoryChange[]): Promise<boolean> {
+    const longWay = new Error('the long way');
+    try {
+      await this.deps.store.transaction(async (tx) => {
+        const { marks, behind } = await this.absorbChanges(tx, changes);
+        if (behind || !this.decider.isQuick(marks)) throw longWay;
+        if (marks.size > 0) await this.decider.decide(tx, marks.list(), { level: LEVEL.judge, absorbed: true });
+      });
+      return true;
+    } catch (error) {
+      if (error !== longWay) this.deps.log.debug('deciding at once did not work out', { error: String(error) });
+      return false;
     }
+  }
+
+  private async absorbChanges(tx: Tx, changes: readonly InventoryChange[]): Promise<{ marks: Marks; behind: boolean }> {
+    const marks = new Marks();
+    const absorbed = await this.state.absorb(tx, changes);
+    const urgent = changes.some(({ item }) => item.kind === 'version' || item.kind === 'policy');
+    markTouched(marks, absorbed, urgent);
+    return { marks, behind: absorbed.behind };
+  }
+
+  private async absorb(tx: Tx, changes: readonly InventoryChange[], releases: readonly ReleaseEvent[]) {
+    let staged: StagedFacts | undefined;
+    const { marks, behind } = changes.length > 0 ? await this.absorbChanges(tx, changes) : { marks: new Marks(), behind: false };
     if (releases.length > 0) {
       staged = await this.state.targetFacts.stage(tx, releases);
       if (staged.changes.length > 0) markFacts(marks, staged.changes, await this.restingPairs(tx, staged));

@@ -21,6 +21,13 @@ export class State {
     return this.targetFacts.all;
   }
 
+  /** Take changes of the inventory in, as the mirror does. */
+  async absorb(tx: Tx, changes: readonly InventoryChange[]): Promise<Absorbed> {
+    const absorbed = await this.mirror.absorb(tx, changes);
+    this.seen = await this.mirror.current(tx);
+    return absorbed;
+  }
+
   async sync(reader: Reader): Promise<void> {
     this.seen = await this.mirror.current(reader);
     await this.targetFacts.sync(reader);

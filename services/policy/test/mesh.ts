@@ -1,4 +1,4 @@
-import type { ReleaseEvent } from '@slipway/contracts';
+import type { ReleaseEvent, ReplyOf } from '@slipway/contracts';
 import { subjects } from '@slipway/contracts';
 import type { GateRule, InventoryChange, InventoryItem, NumberedDecision, PolicyDoc, Rule, Version } from '@slipway/core';
 import { SlipwayError } from '@slipway/core';
@@ -17,6 +17,8 @@ export class Mesh {
   /** What the scheduler was asked to take. */
   readonly taken: NumberedDecision[] = [];
   schedulerAnswers = true;
+  /** What the scheduler would say of its rollouts. */
+  rollouts: ReplyOf<'scheduler.rollouts'>['rollouts'] = [];
   parts: ServiceParts;
   private nudged = false;
   private ids = 0;
@@ -124,6 +126,7 @@ export class Mesh {
     }
     if (!this.schedulerAnswers)
       throw new SlipwayError({ code: 'messaging.request.noAnswer', kind: 'unavailable', message: 'nobody answers' });
+    if (operation === 'scheduler.rollouts') return { rollouts: this.rollouts };
     this.taken.push(...(request as { decisions: NumberedDecision[] }).decisions);
     return { taken: 1 };
   }

@@ -244,6 +244,34 @@ export function policyBehaviour(name: string, open: () => Promise<{ store: Store
       expect(decisions[0]?.decision.verdict).toBe('allowed');
     });
 
+    it('tells what became of the rollout that holds an allowed version, and does without when the scheduler is away', async () => {
+      await mesh.inventory(...shop, published(next));
+      mesh.rollouts = [
+        {
+          id: 'r1',
+          deployment: 'checkout',
+          environment: 'staging',
+          version: next.tag,
+          state: 'halted',
+          because: 's1 failed',
+          wave: 0,
+          waves: [{ name: 'canary', from: 0, to: 1 }],
+          members: [
+            { resource: 's1', letter: 'f' },
+            { resource: 's2', letter: '.' },
+          ],
+          budget: { used: 1, of: 0 },
+          createdAt: mesh.now,
+        },
+      ];
+      const explain = async () =>
+        (await mesh.parts.operations['policy.explain']!({ ...ask, environment: 'staging' }, releaser)).decisions[0];
+      expect((await explain())?.rollout).toEqual({ id: 'r1', state: 'halted', because: 's1 failed', wave: 'canary', done: 0, members: 2 });
+      mesh.schedulerAnswers = false;
+      expect((await explain())?.rollout).toBeUndefined();
+      expect((await explain())?.decision.verdict).toBe('allowed');
+    });
+
     it('forgets a pair whose targets are gone', async () => {
       await mesh.inventory(...shop);
       await mesh.inventory(published(next));

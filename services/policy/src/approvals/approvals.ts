@@ -54,7 +54,7 @@ export class Approvals {
       await this.state.sync(tx);
       const version = this.find(request);
       const done = await this.record(tx, verb, version, request, caller);
-      const decisions = await this.decider.decide(tx, [pair], LEVEL.judge);
+      const decisions = await this.decider.decide(tx, [pair], { level: LEVEL.judge });
       const decision: Decision | undefined =
         decisions.find((d) => d.versionId === version.id) ?? (await this.explainer.decisionNow(tx, pair, version));
       const reply = { done, verdict: decision?.verdict ?? 'undecided', because: decision?.because ?? ['it has no release targets there'] };

@@ -23,6 +23,13 @@ const PATIENCE_MAX_MS = 5_000;
 /** A pair whose judging threw is tried again after this long. */
 const RETRY_MS = 5_000;
 
+export interface DecideOptions {
+  /** Judge at this level whatever the marks say; they stay. */
+  level?: Level;
+  /** The transaction has just absorbed changes of the inventory, and holds its lock: the mirror is level. */
+  absorbed?: boolean;
+}
+
 /** Makes the decisions: reads what is known under the pairs' locks, judges, writes and publishes what changed. */
 export class Decider {
   private readonly targetLists = new TargetLists();
@@ -60,15 +67,16 @@ export class Decider {
     return mark.urgent || targets <= DECIDE_AT_ONCE_TARGETS_MAX ? 0 : Math.min(targets * PATIENCE_MS_PER_TARGET, PATIENCE_MAX_MS);
   }
 
-  /** Decide what was just marked if that is quickly done, else have `wake` do it, where more changes come together. */
+  /** Whether these are decided so quickly that whoever brought the change may wait for it. */
+  isQuick(marks: Marks): boolean {
+    return marks.size <= PAIRS_PER_TRANSACTION_MAX && this.weigh(marks.list()) <= DECIDE_AT_ONCE_TARGETS_MAX;
+  }
+
+  /** Decide what was marked if that is quickly done, else have `wake` do it, where more changes come together. */
   async decideSoon(marks: Marks): Promise<void> {
-    const pairs = marks.list();
-    if (pairs.length === 0) return;
-    if (this.weigh(pairs) > DECIDE_AT_ONCE_TARGETS_MAX) return this.deps.nudge();
-    for (let at = 0; at < pairs.length; at += PAIRS_PER_TRANSACTION_MAX) {
-      const some = pairs.slice(at, at + PAIRS_PER_TRANSACTION_MAX);
-      await this.deps.store.transaction((tx) => this.decide(tx, some));
-    }
+    if (marks.size === 0) return;
+    if (this.isQuick(marks)) await this.decideEach(marks.list());
+    else this.deps.nudge();
   }
 
   /** How many targets these pairs have: what judging them costs. */
@@ -82,13 +90,14 @@ export class Decider {
    * Decide in a transaction that the caller commits. Takes the pairs' locks first and reads the heads after, so that two copies of the service
    * never publish an older knowledge under a newer number. Gives the decisions it published.
    */
-  async decide(tx: Tx, pairs: readonly Pair[], atLeast?: Level): Promise<NumberedDecision[]> {
+  async decide(tx: Tx, pairs: readonly Pair[], options: DecideOptions = {}): Promise<NumberedDecision[]> {
     await tx.lock(...pairs.map((pair) => `policy.pair:${pairKey(pair)}`));
-    await this.state.sync(tx);
+    if (options.absorbed === true) await this.state.targetFacts.sync(tx);
+    else await this.state.sync(tx);
     const where = pairsWhere(pairs);
-    const dirty = byPair(pairs, await tx.find(dirtyTable, where));
+    const dirty = byPair(pairs, options.level === undefined ? await tx.find(dirtyTable, where) : []);
     const rows = byPair(pairs, await tx.find(pairTable, where));
-    const approvals = byPair(pairs, await tx.find(approvalTable, where));
+    const approvals = byPair(pairs, this.someoneApproves() ? await tx.find(approvalTable, where) : []);
     const now = this.deps.clock.now();
     const judged: Judged[] = [];
     for (const pair of pairs) {
@@ -96,22 +105,24 @@ export class Decider {
       const row = rows.get(key)?.[0];
       const mark = dirty.get(key)?.[0];
       const timeCame = row?.reevaluateAt !== undefined && row.reevaluateAt <= now;
-      const level = atLeast ?? (timeCame ? LEVEL.judge : (mark?.level as Level | undefined));
+      const level = options.level ?? (timeCame ? LEVEL.judge : (mark?.level as Level | undefined));
       if (level === undefined) continue;
       const facts: ApprovalFact[] = (approvals.get(key) ?? []).map(factOfApproval);
       const view = viewPair(this.state, this.targetLists, pair, facts);
       judged.push(
-        judgePair(pair, view, row, {
-          level,
-          now,
-          inventoryRevision: this.state.inventory.revision,
-        }),
+        judgePair(pair, view, row, { level, now, inventoryRevision: this.state.inventory.revision }),
       );
     }
     await this.write(tx, judged, rows);
     const stamps = [...dirty.values()].flat().map((mark) => mark.stamp);
     if (stamps.length > 0) await tx.remove(dirtyTable, { stamp: stamps });
     return judged.flatMap((j) => j.publish);
+  }
+
+  /** Where no policy asks for approvals, none need be read. */
+  private someoneApproves(): boolean {
+    for (const policy of this.state.inventory.policies.values()) if (policy.rules.some((rule) => rule.kind === 'approval')) return true;
+    return false;
   }
 
   private async write(tx: Tx, judged: readonly Judged[], known: ReadonlyMap<string, unknown[]>): Promise<void> {

@@ -6,6 +6,7 @@ import type { Tx } from '@slipway/persistence';
 import { factOfApproval } from '../approvals/approval-fact.js';
 import { TargetLists, viewPair } from '../decide/view-pair.js';
 import type { PairView } from '../decide/view-pair.js';
+import { addRollout } from './add-rollout.js';
 import { runningVersions } from './running-versions.js';
 import { findDeployment, findEnvironment, findVersion } from '../names.js';
 import type { Pair } from '../pairs.js';
@@ -30,6 +31,12 @@ export class Explainer {
   ) {}
 
   async explain(request: ParsedRequestOf<'policy.explain'>): Promise<ReplyOf<'policy.explain'>> {
+    const { decisions } = await this.judge(request);
+    await Promise.all(decisions.map((one) => addRollout(this.deps.requests, one)));
+    return { decisions };
+  }
+
+  private async judge(request: ParsedRequestOf<'policy.explain'>): Promise<ReplyOf<'policy.explain'>> {
     return this.deps.store.read(async (reader) => {
       await this.state.sync(reader);
       const { inventory } = this.state;

@@ -1,0 +1,179 @@
+import { isOver, isRolloutOver, type JobState, type RolloutState } from '@slipway/core';
+import {
+  jobTable,
+  releaseTable,
+  rolloutTable,
+  targetTable,
+  type JobRow,
+  type ReleaseRow,
+  type RolloutRow,
+  type TargetRow,
+} from '../../services/scheduler/src/tables.js';
+import type { People } from './people.js';
+import type { Start } from './site.js';
+import type { World } from './world.js';
+
+/*
+ * SPEC.md section 11, checked from outside: from what the database holds after each commit, and from what the places themselves wrote down. Nothing here
+ * asks the code under test what it thinks.
+ */
+
+interface JobSeen {
+  state: JobState;
+  epoch: number;
+  reportN: number;
+  attempt: number;
+}
+
+interface RolloutSeen {
+  state: RolloutState;
+  members: string;
+  ending: boolean;
+}
+
+const HELD: readonly JobState[] = ['dispatched', 'claimed', 'running', 'actionRequired'];
+const LIVE: readonly string[] = ['j', 'v'];
+
+export class Invariants {
+  readonly violations: string[] = [];
+  private readonly jobs = new Map<string, JobSeen>();
+  private readonly rollouts = new Map<string, RolloutSeen>();
+  private commits = 0;
+
+  constructor(
+    private readonly world: World,
+    private readonly people: People,
+  ) {}
+
+  watch(): void {
+    this.world.onCommit = (service) => {
+      if (service === 'scheduler') void this.afterSchedulerCommit();
+    };
+    this.world.site.onStart = (start) => this.atStart(start);
+  }
+
+  private broken(invariant: string, what: string): void {
+    this.violations.push(`${invariant}: ${what}`);
+    this.world.note(`BROKEN ${invariant}: ${what}`);
+  }
+
+  private async afterSchedulerCommit(): Promise<void> {
+    const store = this.world.services.get('scheduler')!.store;
+    // Both are read before the first await gives way, so that they are of one moment.
+    const [jobs, rollouts] = await store.read((reader) =>
+      Promise.all([reader.find(jobTable, {}, { only: JOB_COLUMNS }), reader.find(rolloutTable, {}, { only: ROLLOUT_COLUMNS })]),
+    );
+    this.commits++;
+    this.checkJobs(jobs);
+    for (const rollout of rollouts) this.checkRollout(rollout);
+  }
+
+  private checkJobs(jobs: JobRow[]): void {
+    const held = new Map<string, string>();
+    for (const job of jobs) {
+      const before = this.jobs.get(job.id);
+      if (before) this.checkStep(job, before);
+      if (job.state === 'claimed' && (before?.epoch ?? 0) < job.epoch) this.checkGrant(job);
+      if (HELD.includes(job.state)) {
+        const target = `${job.deployment}/${job.environment}/${job.resource}`;
+        if (held.has(target)) this.broken('I1', `jobs ${held.get(target)} and ${job.id} are both live at ${target}`);
+        held.set(target, job.id);
+      }
+      if (!isOver(job) && job.wakeAt === undefined && job.held === undefined)
+        this.broken('I5', `job ${job.id} is ${job.state} with nothing to wake it`);
+      this.jobs.set(job.id, { state: job.state, epoch: job.epoch, reportN: job.reportN, attempt: job.attempt });
+    }
+  }
+
+  private checkStep(job: JobRow, before: JobSeen): void {
+    if (job.epoch < before.epoch || job.attempt < before.attempt)
+      this.broken('I3', `job ${job.id} went back from epoch ${before.epoch} to ${job.epoch}`);
+    if (job.epoch === before.epoch && job.reportN < before.reportN)
+      this.broken('I3', `job ${job.id} went back from report ${before.reportN} to ${job.reportN}`);
+    if (isOver(before) && before.state !== 'unknown' && job.state !== before.state)
+      this.broken('I6', `job ${job.id} was ${before.state} and is ${job.state}`);
+  }
+
+  /** I2, I11: at the moment of the grant the gates of production allowed this version, as far as the world outside knows. */
+  private checkGrant(job: JobRow): void {
+    if (job.rollback || job.kind === 'verify') return;
+    const { deployment, version, environment } = job;
+    if (environment !== 'production') return;
+    if (!this.people.approved.has(`${deployment}/${version}`))
+      this.broken('I2', `${deployment} ${version} was granted in production and nobody approved it`);
+    for (const w of this.people.withdrawals) {
+      if (w.deployment !== deployment || w.version !== version || w.until !== undefined) continue;
+      this.broken('I11', `${deployment} ${version} was granted ${this.world.clockwork.now - w.at} ms after its approval was taken back`);
+    }
+    for (const resource of this.world.scenario.hosts.staging) {
+      const there = this.world.site.log.some(
+        (s) => s.deployment === deployment && s.resource === resource && s.version === version && s.outcome === 'succeeded',
+      );
+      if (!there) this.broken('I2', `${deployment} ${version} was granted in production and never succeeded on ${resource}`);
+    }
+  }
+
+  private checkRollout(rollout: RolloutRow): void {
+    const before = this.rollouts.get(rollout.id);
+    const live = [...rollout.members].filter((l) => LIVE.includes(l)).length;
+    if (before && isRolloutOver(before) && (before.state !== rollout.state || before.members !== rollout.members)) {
+      this.broken('I6', `rollout ${rollout.id} was ${before.state} ${before.members} and is ${rollout.state} ${rollout.members}`);
+    }
+    const begun = [...rollout.members].filter((l, i) => l === 'j' && (before?.members[i] ?? '.') === '.').length;
+    if (begun > 0) {
+      if (rollout.state !== 'running' || rollout.ending)
+        this.broken('I7', `rollout ${rollout.id} is ${rollout.state} and began members: ${before?.members} → ${rollout.members}`);
+      if (live > rollout.plan.maxInFlight)
+        this.broken('I7', `rollout ${rollout.id} has ${live} live of at most ${rollout.plan.maxInFlight}: ${rollout.members}`);
+    }
+    if (new Set(rollout.plan.members).size !== rollout.plan.members.length) this.broken('I7', `rollout ${rollout.id} has a member twice`);
+    const awaited = live > 0 || rollout.members.includes('b') || rollout.wakeAt !== undefined || rollout.because !== undefined;
+    if (!isRolloutOver(rollout) && !awaited)
+      this.broken('I5', `rollout ${rollout.id} is ${rollout.state} ${rollout.members} with nothing to wait for`);
+    this.rollouts.set(rollout.id, { state: rollout.state, members: rollout.members, ending: rollout.ending !== undefined });
+  }
+
+  /** What a place sees: one thing at a time, never an older version but by a rollback, and that only to what was verified there. */
+  private atStart(start: Start): void {
+    const { site } = this.world;
+    const at = `${start.deployment} on ${start.resource}`;
+    const other = site.log.find(
+      (s) => s !== start && s.deployment === start.deployment && s.resource === start.resource && s.outcome === undefined,
+    );
+    if (other) this.broken('I1', `${start.run} (${start.version}) was started for ${at} while ${other.run} (${other.version}) went on`);
+    const tables = this.world.services.get('scheduler')!.store.snapshot();
+    const job = (tables[jobTable.name] as JobRow[]).find((j) => j.id === start.job);
+    if (!job) return this.broken('I2', `${start.run} was started and there is no such job`);
+    const releases = tables[releaseTable.name] as ReleaseRow[];
+    const target = (tables[targetTable.name] as TargetRow[]).find(
+      (t) => t.deployment === job.deployment && t.environment === job.environment && t.resource === job.resource,
+    );
+    const own = releases.find((r) => r.id === job.releaseId);
+    if (job.rollback) {
+      const verified = releases.some(
+        (r) =>
+          r.resource === job.resource && r.deployment === job.deployment && r.versionId === job.versionId && r.verified && r.id !== own?.id,
+      );
+      if (!verified) this.broken('I9', `${start.run} takes ${at} back to ${start.version}, which was never verified there`);
+    } else if (own && target?.versionSequence !== undefined && own.versionSequence < target.versionSequence) {
+      this.broken('I8', `${start.run} moves ${at} from version ${target.version} back to ${start.version}`);
+    }
+  }
+}
+
+const JOB_COLUMNS = [
+  'id',
+  'kind',
+  'state',
+  'epoch',
+  'attempt',
+  'reportN',
+  'deployment',
+  'environment',
+  'resource',
+  'version',
+  'rollback',
+  'wakeAt',
+  'held',
+] as const;
+const ROLLOUT_COLUMNS = ['id', 'state', 'members', 'ending', 'because', 'wakeAt', 'plan'] as const;

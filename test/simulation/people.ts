@@ -1,0 +1,133 @@
+import type { OperationName, RequestOf } from '@slipway/contracts';
+import type { World } from './world.js';
+
+/** What a person took back, with when it was acknowledged: nothing of it starts afterwards (I11). */
+export interface Withdrawal {
+  deployment: string;
+  version: string;
+  at: number;
+  /** Set when they changed their mind. */
+  until?: number;
+}
+
+/** CI and the people of one run: they publish, approve, reject, pause, promote, abort, roll back, cancel. */
+export class People {
+  readonly withdrawals: Withdrawal[] = [];
+  /** deployment/version that somebody asked to approve. */
+  readonly approved = new Set<string>();
+  readonly published: { deployment: string; tag: string }[] = [];
+  done = false;
+  private busy = 0;
+
+  constructor(private readonly world: World) {}
+
+  start(): void {
+    const { world } = this;
+    const begun = world.clockwork.now;
+    for (const release of world.scenario.releases) {
+      this.at(begun + release.at, async () => {
+        await this.publish(release);
+        await this.pause(world.random.between(0, 20_000));
+        await this.decideOn(release.deployment, release.tag);
+      });
+    }
+    const commands = world.random.between(0, 4);
+    for (let i = 0; i < commands; i++) this.at(begun + world.random.between(20_000, world.scenario.troubledMs), () => this.command());
+  }
+
+  private at(time: number, act: () => Promise<void>): void {
+    this.busy++;
+    this.world.clockwork.after(undefined, time - this.world.clockwork.now, () => {
+      void act().finally(() => {
+        this.busy--;
+        this.done = this.busy === 0;
+      });
+    });
+  }
+
+  private async publish({ deployment, tag, viaCi }: { deployment: string; tag: string; viaCi: boolean }): Promise<void> {
+    if (viaCi) await this.world.publishFromCi(deployment, tag);
+    else await this.ask('registry.publishVersion', { deployment, version: { tag } });
+    this.world.note(`published ${deployment} ${tag}`);
+    this.published.push({ deployment, tag });
+  }
+
+  /** Most versions are approved, a few rejected first, and some approvals taken back. */
+  private async decideOn(deployment: string, version: string): Promise<void> {
+    const { random } = this.world;
+    const request = { deployment, environment: 'production', version };
+    if (random.chance(0.15)) {
+      await this.takeBack('policy.reject', request);
+      await this.pause(random.between(1_000, 30_000));
+    }
+    if (random.chance(0.1)) return;
+    await this.approve(request);
+    if (!random.chance(0.15)) return;
+    await this.pause(random.between(0, 20_000));
+    await this.takeBack('policy.withdraw', request);
+    await this.pause(random.between(1_000, 20_000));
+    if (random.chance(0.7)) await this.approve(request);
+  }
+
+  private async approve(request: { deployment: string; environment: string; version: string }): Promise<void> {
+    const { deployment, version } = request;
+    this.approved.add(`${deployment}/${version}`);
+    for (const w of this.withdrawals) if (w.deployment === deployment && w.version === version) w.until ??= this.world.clockwork.now;
+    await this.ask('policy.approve', request);
+    this.world.acknowledged.push(`approved ${deployment} ${version}`);
+  }
+
+  private async takeBack(
+    operation: 'policy.reject' | 'policy.withdraw',
+    request: { deployment: string; environment: string; version: string },
+  ): Promise<void> {
+    const body = operation === 'policy.reject' ? { ...request, reason: 'no' } : request;
+    if (await this.ask(operation, body as never)) {
+      this.world.note(`acknowledged: ${operation} ${request.deployment} ${request.version}`);
+      this.withdrawals.push({ deployment: request.deployment, version: request.version, at: this.world.clockwork.now });
+    }
+  }
+
+  private async command(): Promise<void> {
+    const { random, scenario } = this.world;
+    const place = { deployment: random.pick(scenario.deployments), environment: random.pick(['staging', 'production']) };
+    const operation = random.pick([
+      'scheduler.pause',
+      'scheduler.promote',
+      'scheduler.abort',
+      'scheduler.retryFailed',
+      'scheduler.rollback',
+      'scheduler.cancel',
+    ] as const);
+    if (operation === 'scheduler.cancel') return this.cancelJob(place);
+    const acted = await this.ask(operation, { ...place, reason: 'to see' }, 1);
+    if (operation !== 'scheduler.pause' || !acted) return;
+    await this.pause(random.between(1_000, 30_000));
+    await this.ask('scheduler.resume', place, 1);
+  }
+
+  private async cancelJob(place: { deployment: string; environment: string }): Promise<void> {
+    const jobs = (await this.ask('scheduler.jobs', place)) as { jobs: { id: string; finishedAt?: number }[] } | undefined;
+    const live = jobs?.jobs.find((job) => job.finishedAt === undefined);
+    if (live) await this.ask('scheduler.cancel', { job: live.id, reason: 'to see' }, 1);
+  }
+
+  /** The reply, or undefined when it was refused. What is not known yet is asked for again a few times: it is on its way. */
+  private async ask<N extends OperationName>(operation: N, request: RequestOf<N>, tries = 20): Promise<unknown> {
+    for (let attempt = 1; attempt <= tries; attempt++) {
+      const said = await this.world.untilAcknowledged(operation, request);
+      if ('reply' in said) {
+        this.world.note(`person: ${operation} ${JSON.stringify(request)}`);
+        return said.reply ?? true;
+      }
+      this.world.note(`person: ${operation} ${JSON.stringify(request)} refused: ${said.error.code} ${said.error.message}`);
+      if (said.error.kind !== 'missing') return undefined;
+      await this.pause(5_000);
+    }
+    return undefined;
+  }
+
+  private pause(ms: number): Promise<void> {
+    return this.world.clockwork.sleep(this.world.person, ms);
+  }
+}

@@ -1,0 +1,119 @@
+import type { Random } from './random.js';
+import type { Behaviour } from './site.js';
+
+/** What is deployed where, by which rules, and what people and CI do; all of it drawn from the seed. */
+export interface Scenario {
+  documents: string;
+  deployments: string[];
+  hosts: { staging: string[]; production: string[] };
+  pools: string[];
+  /** In the order in which CI publishes. */
+  releases: { at: number; deployment: string; tag: string; viaCi: boolean }[];
+  behaviour: Behaviour;
+  /** How long faults happen, in virtual milliseconds. */
+  troubledMs: number;
+}
+
+const PRODUCTION_STRATEGIES = [
+  'gradualRollout: { waves: [{ name: canary, targets: 1, hold: 3s, verify: true }, { name: half, targets: 50%, verify: true }, { name: all, targets: 100%, verify: true }] }',
+  'gradualRollout: { waves: [{ name: first, targets: 2, verify: false }, { name: all, targets: 100% }], failureBudget: 1 }',
+  'gradualRollout: { linear: { every: 5s } }',
+  'gradualRollout: { linearNormalized: { within: 20s }, bake: 4s }',
+  'gradualRollout: { maxInFlight: 2, failureBudget: 50% }',
+  'gradualRollout: { allAtOnce: {} }',
+];
+const ROLLBACKS = [
+  'rollback: { on: [jobFailure, verificationFailure], scope: rollout }',
+  'rollback: { on: [jobFailure, verificationFailure], scope: target }',
+  undefined,
+];
+const RETRIES = ['retry: { attempts: 3, on: [failed, timedOut], delay: 2s }', undefined];
+const CONCURRENCY = ['concurrency: { max: 2, per: environment }', 'concurrency: { max: 2, per: pool }', undefined, undefined];
+
+const host = (name: string, stage: string): string => `kind: Resource
+identifier: ${name}
+type: host
+metadata: { stage: ${stage} }
+config: { address: "${name}" }
+`;
+
+const environment = (name: string): string => `kind: Environment
+name: ${name}
+system: shop
+resources: resource.metadata.stage == "${name}"
+`;
+
+const deployment = (name: string): string => `kind: Deployment
+name: ${name}
+system: shop
+resources: resource.kind == "host"
+pool: "{{ resource.metadata.stage }}"
+executor:
+  type: sim
+  host: "{{ resource.identifier }}"
+verification:
+  - metric: health
+    provider: { type: sim, deployment: "{{ deployment.name }}", resource: "{{ resource.identifier }}" }
+    interval: 1s
+    count: 2
+    successCondition: result.status == 200 && result.version == version.tag
+`;
+
+const policy = (name: string, rules: (string | undefined)[]): string => {
+  const given = rules.filter((r) => r !== undefined);
+  return given.length === 0
+    ? ''
+    : `kind: Policy\nname: ${name}\nselector: environment.name == "${name}"\nrules:\n${given.map((r) => `  - ${r}\n`).join('')}`;
+};
+
+export function drawScenario(random: Random): Scenario {
+  const hosts = { staging: ['s1', 's2'], production: Array.from({ length: random.between(2, 5) }, (_, i) => `p${i + 1}`) };
+  const deployments = random.chance(0.5) ? ['checkout'] : ['checkout', 'catalog'];
+  const production = [
+    'environmentProgression: { dependsOn: environment.name == "staging", soak: 2s }',
+    'approval: { required: 1, from: [group:releasers] }',
+    random.pick(PRODUCTION_STRATEGIES),
+    random.pick(ROLLBACKS),
+    random.pick(RETRIES),
+    random.pick(CONCURRENCY),
+  ];
+  const staging = [random.pick([undefined, 'gradualRollout: { maxInFlight: 1 }']), random.pick(ROLLBACKS), random.pick(RETRIES)];
+  const documents = [
+    'kind: System\nname: shop\n',
+    environment('staging'),
+    environment('production'),
+    ...deployments.map(deployment),
+    policy('staging', staging),
+    policy('production', production),
+    ...hosts.staging.map((h) => host(h, 'staging')),
+    ...hosts.production.map((h) => host(h, 'production')),
+  ];
+  const releases: Scenario['releases'] = [];
+  for (const name of deployments) {
+    const count = random.between(2, 4);
+    for (let i = 1; i <= count; i++)
+      releases.push({ at: (i - 1) * 40_000 + random.between(0, 30_000), deployment: name, tag: `1.${i}.0`, viaCi: random.chance(0.5) });
+  }
+  releases.sort((a, b) => a.at - b.at);
+  return {
+    documents: documents.filter((d) => d !== '').join('---\n'),
+    deployments,
+    hosts,
+    pools: ['staging', 'production'],
+    releases,
+    behaviour: drawBehaviour(random),
+    troubledMs: 180_000,
+  };
+}
+
+/** Some versions are bad everywhere, or only in production, or fail to install now and then. */
+function drawBehaviour(random: Random): Behaviour {
+  const unhealthy = new Set(['1.2.0', '1.3.0'].filter(() => random.chance(0.3)));
+  const breaking = new Set(['1.2.0', '1.3.0', '1.4.0'].filter(() => random.chance(0.2)));
+  const flaky = random.chance(0.3) ? 0.2 : 0;
+  return {
+    breaksInstall: (version, resource) => (breaking.has(version) && resource.startsWith('p')) || random.chance(flaky),
+    unhealthy: (version, resource) => unhealthy.has(version) && resource.startsWith('p'),
+    durationMs: () => random.between(200, 4_000),
+  };
+}

@@ -1,0 +1,97 @@
+import { isOver, isRolloutOver } from '@slipway/core';
+import { approvalTable } from '../../services/policy/src/tables.js';
+import { versions, type VersionRow } from '../../services/registry/src/tables.js';
+import {
+  decisionTable,
+  jobTable,
+  releaseTable,
+  rolloutTable,
+  targetTable,
+  type DecisionRow,
+  type JobRow,
+  type ReleaseRow,
+  type RolloutRow,
+  type TargetRow,
+} from '../../services/scheduler/src/tables.js';
+import type { People } from './people.js';
+import type { World } from './world.js';
+
+/*
+ * After the last fault: what must have come to rest (I13), and what must still be there (I4).
+ */
+
+/** Why the mesh is not at rest; empty when it is. */
+export function unsettled(world: World): string[] {
+  const problems: string[] = [];
+  const tables = world.services.get('scheduler')!.store.snapshot();
+  for (const job of tables[jobTable.name] as JobRow[]) {
+    if (!isOver(job))
+      problems.push(
+        `I13: job ${job.id} (${job.kind} ${job.deployment} ${job.version} on ${job.resource}) is ${job.state}${job.held ? `, held: ${job.held} ${job.heldBecause}` : ''}`,
+      );
+  }
+  for (const rollout of tables[rolloutTable.name] as RolloutRow[]) {
+    if (isRolloutOver(rollout)) continue;
+    const waitsForPerson = (rollout.state === 'paused' || rollout.state === 'halted') && rollout.because !== undefined;
+    if (!waitsForPerson)
+      problems.push(
+        `I13: rollout ${rollout.id} of ${rollout.deployment} ${rollout.version} in ${rollout.environment} is ${rollout.state} ${rollout.members}: ${rollout.because}`,
+      );
+  }
+  for (const host of world.services.values())
+    if (host.store.outbox('unsent').length > 0) problems.push(`I13: ${host.name} has messages that were never sent`);
+  problems.push(...behind(world, tables));
+  return problems;
+}
+
+/** The newest allowed version of a place had its try there, and what its rollout says is what runs. */
+function behind(world: World, tables: Record<string, unknown[]>): string[] {
+  const problems: string[] = [];
+  const targets = tables[targetTable.name] as TargetRow[];
+  const rollouts = tables[rolloutTable.name] as RolloutRow[];
+  const releases = tables[releaseTable.name] as ReleaseRow[];
+  const known = world.services.get('registry')!.store.snapshot()[versions.name] as VersionRow[];
+  const sequenceOf = (versionId: string): number => known.find((v) => v.id === versionId)?.sequence ?? 0;
+  const isThere = (row: { deployment: string; environment: string }) => (other: { deployment: string; environment: string }) =>
+    other.deployment === row.deployment && other.environment === row.environment;
+  for (const row of tables[decisionTable.name] as DecisionRow[]) {
+    if (row.verdict !== 'allowed') continue;
+    const newest = Math.max(
+      0,
+      ...rollouts.filter(isThere(row)).map((r) => r.versionSequence),
+      ...targets.filter(isThere(row)).map((t) => t.versionSequence ?? 0),
+    );
+    if (sequenceOf(row.versionId) > newest)
+      problems.push(`I13: ${row.deployment} ${row.version} is allowed in ${row.environment}, and no rollout ever began`);
+  }
+  for (const rollout of rollouts) {
+    if (rollout.state !== 'completed') continue;
+    rollout.plan.members.forEach((resource, i) => {
+      const target = targets.filter(isThere(rollout)).find((t) => t.resource === resource);
+      const newer = rollouts.some((r) => isThere(rollout)(r) && r.createdAt > rollout.createdAt);
+      const takenBack = releases.some(
+        (r) => isThere(rollout)(r) && r.resource === resource && r.takesBack?.versionId === rollout.versionId,
+      );
+      if (rollout.members[i] === 's' && !newer && !takenBack && target?.versionId !== rollout.versionId) {
+        problems.push(`I13: rollout ${rollout.id} completed, and ${resource} runs ${target?.version} instead of ${rollout.version}`);
+      }
+    });
+  }
+  return problems;
+}
+
+/** I4: what was acknowledged, and I12's neighbour: nothing that is well formed ends as a dead letter. */
+export function lost(world: World, people: People): string[] {
+  const problems: string[] = [];
+  const known = world.services.get('registry')!.store.snapshot()[versions.name] as VersionRow[];
+  for (const { deployment, tag } of people.published) {
+    if (!known.some((v) => v.deployment === deployment && v.tag === tag))
+      problems.push(`I4: ${deployment} ${tag} was acknowledged and is not recorded`);
+  }
+  const approvals = world.services.get('policy')!.store.snapshot()[approvalTable.name] as { deployment: string }[];
+  if (world.acknowledged.length > 0 && approvals.length === 0 && people.withdrawals.length === 0)
+    problems.push('I4: acknowledged approvals are gone');
+  for (const letter of world.bus.deadLetters)
+    problems.push(`dead letter of ${letter.consumer}: ${letter.subject} ${letter.error.code} ${letter.error.message}`);
+  return problems;
+}

@@ -1,0 +1,47 @@
+import { Invariants } from './invariants.js';
+import { People } from './people.js';
+import { lost, unsettled } from './settled.js';
+import { World } from './world.js';
+
+/** More steps than any healthy run takes: a mesh that never rests is caught by it. */
+const STEPS_MAX = 400_000;
+/** How long the mesh may take to settle after the last fault, in virtual time: lost deliveries, backoffs and leases all end well within it. */
+const SETTLE_MS = 1_800_000;
+const LOOK_EVERY_MS = 20_000;
+
+export interface SimulationResult {
+  problems: string[];
+  notes: string[];
+  steps: number;
+  starts: number;
+}
+
+/** One whole run from one seed; the same seed always gives the same run. */
+export async function simulate(seed: number): Promise<SimulationResult> {
+  const world = new World(seed);
+  const people = new People(world);
+  const invariants = new Invariants(world, people);
+  await world.boot();
+  world.driven = true;
+  invariants.watch();
+  people.start();
+  world.trouble();
+  const stop = (): boolean => invariants.violations.length > 0 || world.clockwork.steps > STEPS_MAX;
+  await world.run(world.scenario.troubledMs, stop);
+  world.heal();
+  let problems: string[] = [];
+  for (let passed = 0; passed < SETTLE_MS && !stop(); passed += LOOK_EVERY_MS) {
+    await world.run(LOOK_EVERY_MS, stop);
+    problems = people.done ? unsettled(world) : ['I13: people are still busy'];
+    if (problems.length === 0) break;
+  }
+  if (world.clockwork.steps > STEPS_MAX) problems.push(`I13: not at rest after ${STEPS_MAX} steps`);
+  if (invariants.violations.length === 0 && problems.length === 0) problems = lost(world, people);
+  const faults = `faults: ${JSON.stringify(world.drawn)}`;
+  return {
+    problems: [...invariants.violations, ...problems],
+    notes: [faults, world.scenario.documents, ...world.notes],
+    steps: world.clockwork.steps,
+    starts: world.site.log.length,
+  };
+}

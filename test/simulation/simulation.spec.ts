@@ -1,0 +1,36 @@
+import { describe, expect, it } from '@jest/globals';
+import { simulate } from './simulate.js';
+
+/*
+ * SLIPWAY_SEEDS=<n>: so many seeds (200). SLIPWAY_SEED=<n>: only this one, with its story printed when it fails.
+ */
+
+const only = process.env.SLIPWAY_SEED;
+const count = Number(process.env.SLIPWAY_SEEDS ?? 200);
+const first = Number(process.env.SLIPWAY_FIRST_SEED ?? 1);
+const seeds = only === undefined ? Array.from({ length: count }, (_, i) => first + i) : [Number(only)];
+/** Seeds in one test: a failure names its seed, a hang its ten. */
+const GROUP = 10;
+const GROUP_MS_MAX = 120_000;
+
+describe('the mesh under faults', () => {
+  for (let at = 0; at < seeds.length; at += GROUP) {
+    const group = seeds.slice(at, at + GROUP);
+    it(
+      `keeps I1 to I11 and comes to rest (I13): seeds ${group[0]} to ${group.at(-1)}`,
+      async () => {
+        for (const seed of group) {
+          const result = await simulate(seed);
+          if (result.problems.length > 0) {
+            const story = only === undefined ? '' : `\n${result.notes.join('\n')}`;
+            throw new Error(
+              `seed ${seed}: ${result.problems.join('\n')}\nreplay: SLIPWAY_SEED=${seed} npm test -- test/simulation${story}`,
+            );
+          }
+          expect(result.starts).toBeGreaterThan(0);
+        }
+      },
+      GROUP_MS_MAX,
+    );
+  }
+});

@@ -1,0 +1,126 @@
+import type { Clockwork, Life } from './clockwork.js';
+import type { Executor, Outcome, Run } from '../../agents/src/executors/executor.js';
+import type { Provider } from '../../agents/src/providers/provider.js';
+import type { JsonObject } from '@slipway/core';
+
+/*
+ * The places themselves: what was really started there, when, by whom. They know nothing of services, streams or leases, and nothing dies here, so what
+ * they wrote down is what invariants are checked against.
+ */
+
+export interface Start {
+  run: string;
+  job: string;
+  deployment: string;
+  resource: string;
+  version: string;
+  agent: string;
+  at: number;
+  endedAt?: number;
+  outcome?: Outcome['verb'];
+}
+
+/** How versions behave where they run; drawn by the scenario. */
+export interface Behaviour {
+  /** The program that installs it fails. */
+  breaksInstall(version: string, resource: string): boolean;
+  /** It installs, and does not work. */
+  unhealthy(version: string, resource: string): boolean;
+  durationMs(): number;
+}
+
+export class Site {
+  readonly log: Start[] = [];
+  /** What runs: deployment/resource → version. */
+  readonly running = new Map<string, string>();
+  /** Called when something is really begun. */
+  onStart: (start: Start) => void = () => undefined;
+  private readonly runs = new Map<string, Start>();
+  private readonly waiting = new Map<Start, (() => void)[]>();
+
+  constructor(
+    private readonly clockwork: Clockwork,
+    private readonly behaviour: Behaviour,
+  ) {}
+
+  /** The executor of one agent's life. */
+  executor(life: Life, agent: string): Executor {
+    const { clockwork } = this;
+    return {
+      type: 'sim',
+      validate: () => undefined,
+      observe: async (run) => {
+        await clockwork.point(life);
+        const begun = this.runs.get(run.id);
+        if (!begun) return 'notStarted';
+        if (begun.outcome === undefined) return 'running';
+        return begun.outcome === 'succeeded' ? 'succeeded' : 'failed';
+      },
+      start: async (run) => {
+        await clockwork.point(life);
+        this.begin(run, agent);
+        await clockwork.point(life);
+      },
+      follow: async (run) => {
+        for (;;) {
+          const begun = this.runs.get(run.id);
+          if (!begun) return { verb: 'unknown', message: 'nothing was begun' };
+          if (begun.outcome) return { verb: begun.outcome, message: `${begun.outcome} at the site` };
+          await this.untilEnded(life, begun);
+        }
+      },
+      cancel: async (run) => {
+        await clockwork.point(life);
+        const begun = this.runs.get(run.id);
+        if (begun && begun.outcome === undefined) this.end(begun, 'cancelled');
+        return true;
+      },
+    };
+  }
+
+  /** Looks at what runs at a resource: 200 and its version, or 503. */
+  provider(life: Life): Provider {
+    return {
+      type: 'sim',
+      validate: () => undefined,
+      secretReferences: () => ({}),
+      probe: async (config: JsonObject) => {
+        await this.clockwork.point(life);
+        const { deployment, resource } = config as { deployment: string; resource: string };
+        const version = this.running.get(`${deployment}/${resource}`) ?? '';
+        return { result: { status: this.behaviour.unhealthy(version, resource) ? 503 : 200, version } };
+      },
+    };
+  }
+
+  private begin(run: Run, agent: string): void {
+    if (this.runs.has(run.id)) return;
+    const { grant } = run;
+    const { deployment, resource, version, job } = grant;
+    const start: Start = { run: run.id, job, deployment, resource, version, agent, at: this.clockwork.now };
+    this.runs.set(run.id, start);
+    this.log.push(start);
+    this.onStart(start);
+    this.clockwork.after(undefined, this.behaviour.durationMs(), () => {
+      if (start.outcome !== undefined) return;
+      const broken = this.behaviour.breaksInstall(version, resource);
+      if (!broken) this.running.set(`${deployment}/${resource}`, version);
+      this.end(start, broken ? 'failed' : 'succeeded');
+    });
+  }
+
+  private untilEnded(life: Life, start: Start): Promise<void> {
+    return new Promise((resolve) => {
+      const waiting = this.waiting.get(start) ?? [];
+      waiting.push(() => void this.clockwork.after(life, 50, resolve));
+      this.waiting.set(start, waiting);
+    });
+  }
+
+  private end(start: Start, outcome: Outcome['verb']): void {
+    start.outcome = outcome;
+    start.endedAt = this.clockwork.now;
+    for (const tell of this.waiting.get(start) ?? []) tell();
+    this.waiting.delete(start);
+  }
+}

@@ -32,7 +32,7 @@ export function createScheduler(deps: ServiceDeps & SchedulerOptions): ServicePa
     problems: new Map(),
     leaseMs: deps.leaseMs ?? LEASE_MS,
   };
-  const feed = requests as unknown as FeedSource;
+  const feed: FeedSource = requests;
   const desk = new Desk(world);
   const heartbeats = new Heartbeats(world);
   const rollouts = new RolloutCommands(world);

@@ -65,7 +65,7 @@ export class RowSet<Row extends object> {
       if (inserted.size !== this.added.size)
         throw new SlipwayError({
           code: 'scheduler.row.conflict',
-          kind: 'conflict',
+          kind: 'bug',
           message: `Writing ${this.added.size} new rows of ${this.table.name}: ${this.added.size - inserted.size} of them clash with rows that are there already`,
         });
     }

@@ -1,3 +1,4 @@
+import { SlipwayError } from '@slipway/core';
 import { admitJobs } from './jobs/admit.js';
 import { settleBegun, settleEnded } from './jobs/settle-ended.js';
 import { planPlace } from './rollouts/plan-place.js';
@@ -5,12 +6,16 @@ import { runRollouts } from './rollouts/run-rollouts.js';
 import { jobTable } from './tables.js';
 import type { Place, Work } from './work.js';
 
+/** A place of a hundred thousand targets settles in some tens of rounds; a member that fails at once takes a few each. */
+const ROUNDS_MAX = 50_000;
+
 /**
  * Carry on what a unit of work has begun until nothing follows any more: starts and ends of jobs, what is to be queued, what that means for
  * rollouts, what it frees, and what may go now that did not before. Ends because every round ends jobs or members, or begins new ones.
  */
 export async function settle(work: Work): Promise<void> {
-  for (;;) {
+  for (let round = 0; ; round += 1) {
+    if (round > ROUNDS_MAX) throw new SlipwayError({ code: 'scheduler.work.endless', kind: 'bug', message: `A unit of work did not settle within ${ROUNDS_MAX} rounds` });
     if (work.begun.length > 0) await settleBegun(work, work.begun.splice(0));
     else if (work.ended.length > 0) await settleEnded(work, work.ended.splice(0));
     else if (work.queued.length > 0) await admitJobs(work, work.queued.splice(0));

@@ -26,6 +26,9 @@ export interface Place {
 
 export const placeKey = (place: Place): string => `${place.deployment}/${place.environment}`;
 
+/** Only the names: rows of all kinds stand for their place. */
+export const placeOf = ({ deployment, environment }: Place): Place => ({ deployment, environment });
+
 /** Columns that are written once; the others of a changed row are set together. */
 const JOB_FIXED = ['kind', 'releaseId', 'rolloutId', 'ordinal', 'deployment', 'environment', 'resource', 'versionId', 'version', 'rollback', 'pool', 'executor', 'limits', 'config', 'metrics', 'retry', 'slots'] as const; // prettier-ignore
 const RELEASE_FIXED = ['deployment', 'environment', 'resource', 'versionId', 'version', 'versionSequence', 'rolloutId', 'restores', 'takesBack', 'variables', 'createdAt'] as const; // prettier-ignore
@@ -95,9 +98,9 @@ export class Work {
 
   /** Load the rows of these targets of one place; a target that never had anything gets an empty row. */
   async loadTargets(place: Place, resources: readonly string[]): Promise<void> {
-    const missing = [...new Set(resources)].filter((resource) => !this.targets.has({ ...place, resource }));
+    const missing = [...new Set(resources)].filter((resource) => !this.targets.has({ ...placeOf(place), resource }));
     if (missing.length === 0) return;
-    this.targets.loaded(await this.tx.find(targetTable, { ...place, resource: missing }));
+    this.targets.loaded(await this.tx.find(targetTable, { ...placeOf(place), resource: missing }));
   }
 
   target(of: Place & { resource: string }): TargetRow {
@@ -166,11 +169,11 @@ export class Work {
   /** The newest decision on each of these versions at a place; all that are stored when no versions are named. */
   async loadDecisions(place: Place, versions?: readonly string[]): Promise<Map<string, IndexedDecision>> {
     const { decisions } = this.world;
-    const where = { ...place, ...(versions ? { versionId: [...versions] } : {}) };
+    const where = { ...placeOf(place), ...(versions ? { versionId: [...versions] } : {}) };
     const heads = await this.tx.find(decisionTable, where, { only: ['deployment', 'environment', 'versionId', 'number'] });
     const unknown = heads.filter((head) => !decisions.get(head)).map((head) => head.versionId);
     if (unknown.length > 0)
-      for (const row of await this.tx.find(decisionTable, { ...place, versionId: unknown }, { only: ['decision'] })) decisions.take(row.decision);
+      for (const row of await this.tx.find(decisionTable, { ...placeOf(place), versionId: unknown }, { only: ['decision'] })) decisions.take(row.decision);
     const found = new Map<string, IndexedDecision>();
     for (const head of heads) {
       const decision = decisions.get(head);
@@ -183,7 +186,7 @@ export class Work {
   async quarantinesOf(place: Place): Promise<QuarantineRow[]> {
     const key = placeKey(place);
     let rows = this.quarantines.get(key);
-    if (!rows) this.quarantines.set(key, (rows = await this.tx.find(quarantineTable, { ...place })));
+    if (!rows) this.quarantines.set(key, (rows = await this.tx.find(quarantineTable, placeOf(place))));
     return rows;
   }
 
@@ -195,16 +198,20 @@ export class Work {
     return true;
   }
 
-  /** Write everything. Changed jobs that leave their target go first, so that the next one may take it. */
+  /**
+   * Write everything so far; at the end, and before a query that must see it. Changed jobs that leave their target go first, so that the next
+   * one may take it.
+   */
   async flush(): Promise<void> {
     await this.rollouts.flush(this.tx);
-    if (this.grown.size > 0) await this.tx.patch(rolloutTable, [...this.grown].map(({ id, plan, planSize }) => ({ id, plan, planSize })));
+    const grown = [...this.grown].map(({ id, plan, planSize }) => ({ id, plan, planSize }));
+    if (grown.length > 0) await this.tx.patch(rolloutTable, grown);
     await this.releases.flush(this.tx);
     await this.jobs.flush(this.tx);
     await this.targets.flush(this.tx);
-    if (this.measured.length > 0) await this.tx.insert(measurementTable, this.measured);
-    if (this.newQuarantines.length > 0) await this.tx.put(quarantineTable, this.newQuarantines);
-    if (this.out.length > 0) await this.tx.send(this.out);
+    if (this.measured.length > 0) await this.tx.insert(measurementTable, this.measured.splice(0));
+    if (this.newQuarantines.length > 0) await this.tx.put(quarantineTable, this.newQuarantines.splice(0));
+    if (this.out.length > 0) await this.tx.send(this.out.splice(0));
   }
 }
 

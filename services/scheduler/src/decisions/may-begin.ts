@@ -1,3 +1,4 @@
+import type { RolloutEvent } from '@slipway/core';
 import { jobTable, type RolloutRow } from '../tables.js';
 import { placeKey, type Work } from '../work.js';
 import { gateAt } from './gate.js';
@@ -6,8 +7,8 @@ import { gateAt } from './gate.js';
  * Whether a member of this rollout may begin now, for core's planner: the newest decision allows it there (I2), and nothing else is live at its
  * target (I1). What is barred is asked again when a decision comes and when a job of the place ends.
  */
-export async function mayBeginIn(work: Work, rollout: RolloutRow): Promise<(resource: string) => boolean> {
-  if (!rollout.members.includes('.')) return () => true;
+export async function mayBeginIn(work: Work, rollout: RolloutRow, events: readonly RolloutEvent[]): Promise<(resource: string) => boolean> {
+  if (!rollout.members.includes('.') && !events.some(bringsPending)) return () => false;
   const { deployment, environment, versionId } = rollout;
   const decision = (await work.loadDecisions(rollout, [versionId])).get(versionId);
   const others = await work.tx.find(jobTable, { deployment, environment, occupies: true, rolloutId: { not: rollout.id } }, { only: ['id', 'resource'] });
@@ -16,4 +17,9 @@ export async function mayBeginIn(work: Work, rollout: RolloutRow): Promise<(reso
   const targets = work.inventory.targets(deployment, environment);
   const ready = work.inventory.versions.byId(versionId)?.status === 'ready';
   return (resource) => ready && !taken.has(resource) && gateAt(decision, resource, targets?.revisionOf(resource), work.now).open;
+}
+
+/** These leave members to begin where there were none. */
+function bringsPending(event: RolloutEvent): boolean {
+  return event.type === 'join' || event.type === 'retryFailed' || (event.type === 'member' && event.letter === '.');
 }

@@ -34,6 +34,7 @@ export async function takeBack(work: Work, place: Place, orders: readonly TakeBa
   const resources = orders.map((order) => order.resource);
   await work.loadTargets({ deployment, environment }, resources);
   await work.quarantinesOf({ deployment, environment });
+  await work.flush();
   const stored = await work.tx.find(releaseTable, { deployment, environment, resource: resources }, { only: HISTORY_COLUMNS, orderBy: { createdAt: 'asc', id: 'asc' } });
   const history = Map.groupBy(work.releases.loaded(stored), (release) => release.resource);
   const untouched = byHand ? new Set<string>() : await untouchedBy(work, orders, history);
@@ -41,7 +42,8 @@ export async function takeBack(work: Work, place: Place, orders: readonly TakeBa
   const none: { resource: string; because: string }[] = [];
   for (const order of orders) {
     if (untouched.has(order.resource)) {
-      memberIs(work, order, 'r', `${order.because}; nothing had begun there`);
+      await stayAway(work, place, order, `${order.because}; nothing had begun there`);
+      memberIs(work, order, 'r');
       continue;
     }
     const outcome = await takeBackOne(work, place, order, history.get(order.resource) ?? [], byHand);
@@ -52,7 +54,7 @@ export async function takeBack(work: Work, place: Place, orders: readonly TakeBa
   return { back, none };
 }
 
-/** Targets where the version's job never got to an agent: there is nothing to take back, and the version is no worse for it. */
+/** Targets where the version's job never got to an agent: there is nothing to take back. */
 async function untouchedBy(work: Work, orders: readonly TakeBack[], history: ReadonlyMap<string, ReleaseRow[]>): Promise<Set<string>> {
   const newest = new Map<string, string>();
   for (const { resource, versionId } of orders) {
@@ -82,8 +84,7 @@ async function takeBackOne(work: Work, place: Place, order: TakeBack, history: R
     return { none: plan.none };
   }
   if (current) work.releases.change(current, { state: 'rolledBack', because });
-  const fresh = await work.quarantine({ ...told, because, at: work.now });
-  if (fresh) tellRelease(work, told, 'quarantined', { state: 'failed', verified: false }, await work.quarantinesOf(place), because);
+  await stayAway(work, place, order, because);
   const old = history.find((release) => release.id === plan.release.id) as ReleaseRow;
   const release = work.releases.add({
     id: work.world.ids.next(),
@@ -106,6 +107,13 @@ async function takeBackOne(work: Work, place: Place, order: TakeBack, history: R
     ...(ordinal === undefined ? {} : { ordinal }),
   });
   return { job };
+}
+
+/** The version does not come to this target by itself any more, and everyone is told. */
+async function stayAway(work: Work, { deployment, environment }: Place, { resource, versionId, version }: TakeBack, because: string): Promise<void> {
+  const told = { deployment, environment, resource, versionId, version };
+  const fresh = await work.quarantine({ ...told, because, at: work.now });
+  if (fresh) tellRelease(work, told, 'quarantined', { state: 'failed', verified: false }, await work.quarantinesOf(told), because);
 }
 
 export function memberIs(work: Work, of: { rolloutId?: string; ordinal?: number }, letter: 'v' | 's' | 'f' | 'u' | '.' | 'b' | 'r', because?: string): void {

@@ -1,8 +1,8 @@
-import { planRollout, SlipwayError, type MemberLetter, type ResourceDoc, type Rollout, type Version } from '@slipway/core';
+import { planRollout, SlipwayError, type MemberLetter, type ResourceDoc, type Rollout, type RolloutState, type Version } from '@slipway/core';
 import { chooseDesired, type Desired, type TargetSituation } from '../decisions/choose-desired.js';
 import type { IndexedDecision } from '../decisions/gate.js';
 import { obligationsKey } from '../decisions/obligations-key.js';
-import { jobTable, targetTable, type JobRow, type RolloutRow } from '../tables.js';
+import { jobTable, targetTable, type RolloutRow } from '../tables.js';
 import { placeKey, type Place, type Work } from '../work.js';
 
 /**
@@ -13,6 +13,7 @@ import { placeKey, type Place, type Work } from '../work.js';
 export async function planPlace(work: Work, place: Place): Promise<void> {
   const targets = work.inventory.targets(place.deployment, place.environment);
   if (!targets || targets.size === 0) return;
+  await work.flush();
   const decisions = await work.loadDecisions(place);
   const candidates = work.inventory.versions
     .of(place.deployment)
@@ -82,14 +83,14 @@ async function situationsAt(work: Work, place: Place, open: readonly RolloutRow[
   const { deployment, environment } = place;
   const over = (await work.loadRolloutsOf(place, { versions: candidates.map((version) => version.id) })).filter((row) => row.finishedAt !== undefined);
   const rows = await work.tx.find(targetTable, { deployment, environment }, { only: ['deployment', 'environment', 'resource', 'versionSequence'] });
-  const runs = new Map(rows.map((row) => [row.resource, work.targets.get(row)?.versionSequence ?? row.versionSequence ?? 0]));
+  const runs = new Map(rows.map((row) => [row.resource, row.versionSequence ?? 0]));
   const busy = await busyTargets(work, place);
   const quarantines = await work.quarantinesOf(place);
   const quarantined = setsBy(quarantines, (row) => [row.resource, row.versionId]);
   const bad = new Set(quarantines.map((row) => row.versionId));
   const spokenFor = new Map<string, number>();
   const tried = new Map<string, Set<string>>();
-  for (const row of open) noteOpen(row, spokenFor, tried);
+  for (const row of open) noteOpen(row, bad, spokenFor, tried);
   for (const row of over) noteOver(row, bad, tried);
 
   const targets = work.inventory.targets(deployment, environment);
@@ -110,27 +111,32 @@ async function situationsAt(work: Work, place: Place, open: readonly RolloutRow[
 const NONE: ReadonlySet<string> = new Set();
 
 /** Members of an open rollout are that rollout's business until it is over; one that is about to end speaks only for what has begun. */
-function noteOpen(row: RolloutRow, spokenFor: Map<string, number>, tried: Map<string, Set<string>>): void {
+function noteOpen(row: RolloutRow, bad: ReadonlySet<string>, spokenFor: Map<string, number>, tried: Map<string, Set<string>>): void {
   row.plan.members.forEach((resource, ordinal) => {
     const letter = row.members[ordinal] as MemberLetter;
-    if (letter === '.' && row.ending) return;
-    if (letter === '.' || letter === 'j' || letter === 'v' || letter === 'b') spokenFor.set(resource, Math.max(spokenFor.get(resource) ?? 0, row.versionSequence));
+    if (letter === '.' && row.ending) {
+      if (!mayReturn(row, row.ending.state, bad)) note(tried, resource, row.versionId);
+    } else if ('.jvb'.includes(letter)) spokenFor.set(resource, Math.max(spokenFor.get(resource) ?? 0, row.versionSequence));
     else note(tried, resource, row.versionId);
   });
 }
 
-/**
- * What a rollout that is over leaves behind: members it began were tried. Members it never began may go again by themselves when it was
- * superseded, the gate closed before it began, or the version's quarantine was released; not when a person ended it.
- */
+/** What a rollout that is over leaves behind: where it failed, it was tried. Where it succeeded or was taken back, target and quarantine say it all. */
 function noteOver(row: RolloutRow, bad: ReadonlySet<string>, tried: Map<string, Set<string>>): void {
-  const mayReturn = row.withdrawn || row.state === 'superseded' || (row.state === 'rolledBack' && !bad.has(row.versionId));
+  const returns = mayReturn(row, row.state, bad);
   row.plan.members.forEach((resource, ordinal) => {
     const letter = row.members[ordinal] as MemberLetter;
-    // Where it was taken back, its quarantine says how long it stays away.
-    if (letter === 'r' || (letter === '.' && mayReturn)) return;
+    if (letter === 's' || letter === 'r' || (letter === '.' && returns)) return;
     note(tried, resource, row.versionId);
   });
+}
+
+/**
+ * Whether members that were never begun may go again by themselves: when the rollout was superseded, the gate closed before it began, or the
+ * version's quarantine was released; not when a person ended it.
+ */
+function mayReturn(row: RolloutRow, end: RolloutState, bad: ReadonlySet<string>): boolean {
+  return row.withdrawn || end === 'superseded' || (end === 'rolledBack' && !bad.has(row.versionId));
 }
 
 function note(sets: Map<string, Set<string>>, key: string, value: string): void {
@@ -148,13 +154,9 @@ function setsBy<T>(rows: readonly T[], of: (row: T) => [string, string]): Map<st
 /** Targets with a job that has begun, or may have; one that nobody has begun can still be withdrawn for a newer version. */
 async function busyTargets(work: Work, place: Place): Promise<Set<string>> {
   const { deployment, environment } = place;
-  const columns = ['id', 'resource', 'kind', 'rollback', 'occupies', 'claimedAt', 'attempt'] as const;
-  const stored = await work.tx.find(jobTable, { deployment, environment, occupies: true }, { only: columns });
+  const columns = ['resource', 'kind', 'rollback', 'claimedAt', 'attempt'] as const;
   const busy = new Set<string>();
-  const see = (row: Pick<JobRow, 'resource' | 'kind' | 'rollback' | 'occupies' | 'claimedAt' | 'attempt'>): void => {
-    if (row.occupies && (row.rollback || row.kind !== 'deploy' || row.claimedAt !== undefined || row.attempt > 1)) busy.add(row.resource);
-  };
-  for (const row of stored) if (!work.jobs.has(row)) see(row);
-  for (const row of work.jobs.all()) if (row.deployment === deployment && row.environment === environment) see(row);
+  for (const row of await work.tx.find(jobTable, { deployment, environment, occupies: true }, { only: columns }))
+    if (row.rollback || row.kind !== 'deploy' || row.claimedAt !== undefined || row.attempt > 1) busy.add(row.resource);
   return busy;
 }

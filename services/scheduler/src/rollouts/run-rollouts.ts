@@ -20,7 +20,7 @@ export async function runRollouts(work: Work): Promise<void> {
 }
 
 async function runRollout(work: Work, row: RolloutRow, events: readonly RolloutEvent[]): Promise<void> {
-  const { rollout, effects } = advanceRollout(row, events, work.now, await mayBeginIn(work, row));
+  const { rollout, effects } = advanceRollout(row, events, work.now, await mayBeginIn(work, row, events));
   if (rollout === row) return;
   const over = isRolloutOver(rollout);
   work.changeRollout(row, rollout, {

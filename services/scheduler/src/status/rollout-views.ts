@@ -1,4 +1,4 @@
-import type { ParsedRequestOf, RolloutView } from '@slipway/contracts';
+import type { ParsedRequestOf, RolloutView, StatusCell } from '@slipway/contracts';
 import type { Store, Tx } from '@slipway/persistence';
 import { jobTable, measurementTable, rolloutTable, type JobRow, type MeasurementRow, type RolloutRow } from '../tables.js';
 
@@ -15,13 +15,13 @@ export async function showRollouts(store: Store, request: ParsedRequestOf<'sched
     const where = { ...(deployment === undefined ? {} : { deployment }), ...(environment === undefined ? {} : { environment }), ...(id === undefined ? {} : { id }) };
     const rows = await reader.find(rolloutTable, where, { orderBy: { createdAt: 'desc', id: 'desc' }, limit });
     const rollouts: RolloutView[] = [];
-    for (const row of rows) rollouts.push({ ...headOf(row), members: members ? await membersOf(reader, row) : [] });
+    for (const row of rows) rollouts.push({ ...(headOf(row) as RolloutView), members: members ? await membersOf(reader, row) : [] });
     return { rollouts };
   });
 }
 
 /** Everything of a rollout but its members. */
-export function headOf(row: RolloutRow): Omit<RolloutView, 'members'> {
+export function headOf(row: RolloutRow): NonNullable<StatusCell['rollout']> {
   const { id, deployment, environment, version, state, wave, plan, createdAt } = row;
   const because = row.ending?.because ?? row.because;
   const count = (letters: string): number => [...row.members].filter((letter) => letters.includes(letter)).length;

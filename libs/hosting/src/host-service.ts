@@ -1,6 +1,6 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { connectNats, createPublisher, createRequests, type ServiceParts } from '@slipway/messaging';
-import { OutboxRelay, schemaOf, type MigrationStep, type PostgresStore, type Table } from '@slipway/persistence';
+import { OutboxRelay, schemaOf, type MigrationStep, type PostgresStore, type AnyTable } from '@slipway/persistence';
 import { createLog, onShutdown, readConfig, systemClock, systemIds, WakeLoop, type Log } from '@slipway/runtime';
 import { hostConfigSchema, type HostConfig } from './config.js';
 import type { ServiceDeps } from './deps.js';
@@ -11,8 +11,7 @@ import { openDatabase } from './open-database.js';
 export interface ServiceDefinition {
   /** Its name in subjects, schemas and logs: `policy`. */
   name: string;
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a list of tables of different rows
-  tables: readonly Table<any>[];
+  tables: readonly AnyTable[];
   migrations: readonly MigrationStep[];
   create(deps: ServiceDeps, host: HostPorts): ServiceParts | Promise<ServiceParts>;
 }

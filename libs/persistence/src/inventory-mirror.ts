@@ -45,7 +45,8 @@ export interface FeedSource {
 }
 
 export class InventoryMirror {
-  private readonly inventory = new Inventory();
+  /** As new as the last `absorb` or `current`. */
+  readonly inventory = new Inventory();
 
   /**
    * Take changes in any order, some perhaps seen before: what follows on without a gap is written and applied, older ones are dropped. The

@@ -3,7 +3,7 @@ import { MemoryTable, type TableChanges } from './memory-table.js';
 import { OUTBOX_ROW_MESSAGES_MAX } from './outbox.js';
 import { copyJson } from './rows.js';
 import type { OutboxMessage, Store, Tx } from './store.js';
-import type { Table } from './table.js';
+import type { AnyTable } from './table.js';
 
 /** One `send` chunk as it waits to be published. */
 export interface OutboxRow {
@@ -39,8 +39,7 @@ const noDraft = undefined;
  * transaction of the same store therefore waits for ever, which PostgreSQL would forgive only when no lock is shared. `read` does not wait
  * and sees committed rows only. Rows are copied on the way in and out.
  */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- a list of tables of different rows
-export function createMemoryStore(tables: readonly Table<any>[]): MemoryStore {
+export function createMemoryStore(tables: readonly AnyTable[]): MemoryStore {
   const committed = new Map(tables.map((table) => [table.name, new MemoryTable(table)]));
   const outbox: OutboxRow[] = [];
   const inbox = new Set<string>();

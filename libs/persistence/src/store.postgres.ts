@@ -6,7 +6,7 @@ import { commitUnknown, databaseError, isConnectionLoss, isTransient } from './p
 import type { MigrationStep } from './postgres/schema.js';
 import { PostgresTx, SchemaSql } from './postgres/transaction.js';
 import type { Store, Tx } from './store.js';
-import type { Table } from './table.js';
+import type { AnyTable } from './table.js';
 
 /** A transaction that meets a deadlock or a serialisation failure is run this often in all. */
 const ATTEMPTS_MAX = 5;
@@ -16,8 +16,7 @@ export interface PostgresStoreOptions {
   url: string;
   /** One per service; its role owns it. */
   schema: string;
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a list of tables of different rows
-  tables: readonly Table<any>[];
+  tables: readonly AnyTable[];
   /** The schema's history; `initialMigration(tables)` for tests. */
   migrations: readonly MigrationStep[];
   log: Log;

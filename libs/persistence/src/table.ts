@@ -53,6 +53,10 @@ export interface Table<Row> {
   keyOf(row: Partial<Row>): string;
 }
 
+/** A table of whatever rows, where tables of different rows stand in one list. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- Table is neither co- nor contravariant in its row
+export type AnyTable = Table<any>;
+
 /** Declare a table once, for migrations, PostgreSQL and memory alike. */
 export function defineTable<C extends Record<string, Column>>(
   name: string,

@@ -64,13 +64,18 @@ describe('the outbox relay', () => {
   it('is woken at once by a nudge, and finds by itself what nobody announced', async () => {
     const relay = relayWith(collect);
     await eventually('it leads', () => relay.leads, 10_000);
-    const from = performance.now();
-    await send(1);
-    relay.nudge();
-    await eventually('it is published', () => published.length === 1, 5_000);
-    expect(performance.now() - from).toBeLessThan(900);
-    await send(2);
-    await eventually('the sweep has found it', () => published.length === 2, 5_000);
+    const took: number[] = [];
+    for (let n = 1; n <= 5; n += 1) {
+      const from = performance.now();
+      await send(`nudged ${n}`);
+      relay.nudge();
+      await eventually('it is published', () => published.length === n, 5_000);
+      took.push(performance.now() - from);
+    }
+    // The sweep alone would take half a second on average.
+    expect(Math.min(...took)).toBeLessThan(250);
+    await send('unannounced');
+    await eventually('the sweep has found it', () => published.length === 6, 5_000);
   });
 
   it('does not lose a row whose number was taken earlier and committed later (the gap trap)', async () => {

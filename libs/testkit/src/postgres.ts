@@ -9,7 +9,7 @@ import {
   launchPostgres,
   type PostgresServer,
   type PostgresStore,
-  type Table,
+  type AnyTable,
 } from '@slipway/persistence';
 import { silentLog } from '@slipway/runtime';
 import pg from 'pg';
@@ -85,8 +85,7 @@ function childrenOf(pid: number): number[] {
 }
 
 /** A store in a schema of its own, migrated, that is dropped when closed. On the shared server, or on the one given. */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- a list of tables of different rows
-export async function createTestStore(tables: readonly Table<any>[], server?: PostgresServer): Promise<PostgresStore> {
+export async function createTestStore(tables: readonly AnyTable[], server?: PostgresServer): Promise<PostgresStore> {
   const url = (server ?? (await sharedPostgres())).adminUrl;
   const schema = `test_${randomBytes(6).toString('hex')}`;
   await administer(url, `create schema ${schema}`);

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { Table } from '../table.js';
+import type { AnyTable, Table } from '../table.js';
 import { createTableSql, type MigrationStep } from './schema.js';
 import { quoted } from './sql.js';
 
@@ -90,11 +90,10 @@ function indexChanges(
  * What is missing between a service's migrations and its tables, found by making both in schemas of their own on a database at hand. The
  * test of each service expects nothing; `scripts/make-migration.mjs` writes it into a new step.
  */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- a list of tables of different rows
 export async function pendingMigration(
   client: Client,
   migrations: readonly MigrationStep[],
-  tables: readonly Table<any>[],
+  tables: readonly AnyTable[],
 ): Promise<string[]> {
   const shapeOf = async (schema: string, statements: readonly string[]): Promise<SchemaShape> => {
     await client.query(`create schema ${schema}; set local search_path = ${schema}`);

@@ -5,7 +5,7 @@ import { PostgreSqlDriver, type PostgreSqlConnection } from '@mikro-orm/postgres
 import { SlipwayError } from '@slipway/core';
 import type { Log } from '@slipway/runtime';
 import type pg from 'pg';
-import type { Table } from '../table.js';
+import type { AnyTable, Table } from '../table.js';
 import { withClient } from './connection.js';
 import { OUTBOX_AND_INBOX, type MigrationStep } from './schema.js';
 import { snakeCase, SQL_TYPES } from './sql.js';
@@ -22,8 +22,7 @@ const MIGRATIONS_TABLE = 'migrations';
 export interface OrmOptions {
   url: string;
   schema: string;
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a list of tables of different rows
-  tables: readonly Table<any>[];
+  tables: readonly AnyTable[];
   migrations: readonly MigrationStep[];
   log: Log;
 }

@@ -1,4 +1,4 @@
-import type { Table } from '../table.js';
+import type { AnyTable, Table } from '../table.js';
 import { quoted, snakeCase, SQL_TYPES } from './sql.js';
 
 /** One step of a schema's history. Steps are only ever appended; a step that was run is never edited. */
@@ -63,7 +63,6 @@ export function createTableSql(table: Table<never>): string[] {
 }
 
 /** A first migration that makes all tables as they are declared now. */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- a list of tables of different rows
-export function initialMigration(tables: readonly Table<any>[]): MigrationStep {
+export function initialMigration(tables: readonly AnyTable[]): MigrationStep {
   return { name: '0001_initial', sql: tables.flatMap((table) => createTableSql(table as Table<never>)) };
 }

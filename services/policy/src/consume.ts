@@ -15,6 +15,16 @@ import { pairTable } from './tables.js';
 /** How often the feed is asked whether an event was missed. */
 const SWEEP_MS = 5_000;
 
+/** What taking a batch in has brought. */
+interface Taken {
+  /** Still to be decided; written down in the same transaction. */
+  marks: Marks;
+  /** To be adopted now that it is committed. */
+  staged?: StagedFacts;
+  /** Changes of the inventory are missing. */
+  behind: boolean;
+}
+
 /** Takes in what the registry and the scheduler tell, and has decided what it concerns. */
 export class Consumer {
   private sweptAt = Number.NEGATIVE_INFINITY;
@@ -34,8 +44,7 @@ export class Consumer {
       else if (isChange(message)) changes.push(message.body);
       else throw strange(message);
     }
-    if (releases.length === 0 && (await this.decideAtOnce(changes))) return;
-    const { marks, staged, behind } = await this.deps.store.transaction((tx) => this.absorb(tx, changes, releases));
+    const { marks, staged, behind } = await this.absorb(changes, releases);
     if (staged !== undefined) this.state.targetFacts.adopt(staged);
     if (behind) await this.catchUp();
     await this.decider.decideSoon(marks);
@@ -54,41 +63,49 @@ export class Consumer {
   }
 
   /**
-   * The short way, since someone waits for what a new version may do: absorb and decide in one transaction, with no mark between. False when that
-   * would take long or did not work out; then nothing has happened.
+   * Take all in; gives the marks of what is still to be decided. Someone waits for what a new version may do: what is quickly judged is decided
+   * in the same transaction, unless that fails.
    */
-  private async decideAtOnce(changes: readonly InventoryChange[]): Promise<boolean> {
-    const longWay = new Error('the long way');
+  private async absorb(changes: readonly InventoryChange[], releases: readonly ReleaseEvent[]): Promise<Taken> {
+    const { store, log } = this.deps;
+    if (releases.length > 0) return store.transaction((tx) => this.absorbAll(tx, changes, releases));
     try {
-      await this.deps.store.transaction(async (tx) => {
-        const { marks, behind } = await this.absorbChanges(tx, changes);
-        if (behind || !this.decider.isQuick(marks)) throw longWay;
-        if (marks.size > 0) await this.decider.decide(tx, marks.list(), { level: LEVEL.judge, absorbed: true });
-      });
-      return true;
+      return await store.transaction((tx) => this.absorbAndDecide(tx, changes));
     } catch (error) {
-      if (error !== longWay) this.deps.log.debug('deciding at once did not work out', { error: String(error) });
-      return false;
+      log.warn('deciding at once failed; taking the changes in without', { error: String(error) });
+      return store.transaction((tx) => this.absorbAll(tx, changes, []));
     }
+  }
+
+  private async absorbAndDecide(tx: Tx, changes: readonly InventoryChange[]): Promise<Taken> {
+    const { marks, behind } = await this.absorbChanges(tx, changes);
+    if (marks.size > 0 && !behind && this.decider.isQuick(marks)) {
+      await this.decider.decide(tx, marks.list(), { level: LEVEL.judge, absorbed: true });
+      return { marks: new Marks(), behind };
+    }
+    await this.decider.mark(tx, marks);
+    return { marks, behind };
+  }
+
+  private async absorbAll(tx: Tx, changes: readonly InventoryChange[], releases: readonly ReleaseEvent[]): Promise<Taken> {
+    const { marks, behind } = await this.absorbChanges(tx, changes);
+    if (releases.length === 0) {
+      await this.decider.mark(tx, marks);
+      return { marks, behind };
+    }
+    const staged = await this.state.targetFacts.stage(tx, releases);
+    if (staged.changes.length > 0) markFacts(marks, staged.changes, await this.restingPairs(tx, staged));
+    await this.decider.mark(tx, marks);
+    return { marks, staged, behind };
   }
 
   private async absorbChanges(tx: Tx, changes: readonly InventoryChange[]): Promise<{ marks: Marks; behind: boolean }> {
     const marks = new Marks();
-    const absorbed = await this.state.absorb(tx, changes);
+    if (changes.length === 0) return { marks, behind: false };
+    const absorbed = await this.state.mirror.absorb(tx, changes);
     const urgent = changes.some(({ item }) => item.kind === 'version' || item.kind === 'policy');
     markTouched(marks, absorbed, urgent);
     return { marks, behind: absorbed.behind };
-  }
-
-  private async absorb(tx: Tx, changes: readonly InventoryChange[], releases: readonly ReleaseEvent[]) {
-    let staged: StagedFacts | undefined;
-    const { marks, behind } = changes.length > 0 ? await this.absorbChanges(tx, changes) : { marks: new Marks(), behind: false };
-    if (releases.length > 0) {
-      staged = await this.state.targetFacts.stage(tx, releases);
-      if (staged.changes.length > 0) markFacts(marks, staged.changes, await this.restingPairs(tx, staged));
-    }
-    await this.decider.mark(tx, marks);
-    return { marks, staged, behind };
   }
 
   private async restingPairs(tx: Tx, staged: StagedFacts): Promise<RestingPair[]> {

@@ -1,5 +1,4 @@
-import { Inventory } from '@slipway/core';
-import type { TargetFact } from '@slipway/core';
+import type { Inventory, TargetFact } from '@slipway/core';
 import { InventoryMirror } from '@slipway/persistence';
 import type { Tx } from '@slipway/persistence';
 import { TargetFacts } from './facts/target-facts.js';
@@ -10,26 +9,18 @@ type Reader = Pick<Tx, 'find' | 'count'>;
 export class State {
   readonly mirror = new InventoryMirror();
   readonly targetFacts = new TargetFacts();
-  private seen = new Inventory();
 
   /** Read it without awaiting in between. */
   get inventory(): Inventory {
-    return this.seen;
+    return this.mirror.inventory;
   }
 
   get facts(): ReadonlyMap<string, TargetFact> {
     return this.targetFacts.all;
   }
 
-  /** Take changes of the inventory in, as the mirror does. */
-  async absorb(tx: Tx, changes: readonly InventoryChange[]): Promise<Absorbed> {
-    const absorbed = await this.mirror.absorb(tx, changes);
-    this.seen = await this.mirror.current(tx);
-    return absorbed;
-  }
-
   async sync(reader: Reader): Promise<void> {
-    this.seen = await this.mirror.current(reader);
+    await this.mirror.current(reader);
     await this.targetFacts.sync(reader);
   }
 }

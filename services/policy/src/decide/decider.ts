@@ -109,9 +109,7 @@ export class Decider {
       if (level === undefined) continue;
       const facts: ApprovalFact[] = (approvals.get(key) ?? []).map(factOfApproval);
       const view = viewPair(this.state, this.targetLists, pair, facts);
-      judged.push(
-        judgePair(pair, view, row, { level, now, inventoryRevision: this.state.inventory.revision }),
-      );
+      judged.push(judgePair(pair, view, row, { level, now, inventoryRevision: this.state.inventory.revision }));
     }
     await this.write(tx, judged, rows);
     const stamps = [...dirty.values()].flat().map((mark) => mark.stamp);

@@ -12,6 +12,7 @@ export * from './delivery.js';
 export * from './host.nats.js';
 export * from './identity.js';
 export * from './nest/jetstream-strategy.js';
+export { answersAgents, answersTo, consumesFrom } from './nest/patterns.js';
 export * from './ports.js';
 export * from './provision.js';
 export * from './publish.nats.js';

@@ -96,9 +96,7 @@ function unanswered(subject: string, cause: Error & { cause?: Error }): SlipwayE
       { cause },
     );
   }
-  const why = [cause.name, cause.cause?.name].includes('NoResponders')
-    ? 'nobody listens there; is the service running?'
-    : cause.message;
+  const why = [cause.name, cause.cause?.name].includes('NoResponders') ? 'nobody listens there; is the service running?' : cause.message;
   return new SlipwayError(
     { code: 'messaging.request.unanswered', kind: 'unavailable', message: `${subject} was not answered: ${why}`, details: { subject } },
     { cause },

@@ -58,13 +58,7 @@ export function settle(error: ErrorShape, attempt: number): Settlement {
 const UNAVAILABLE_CODES =
   /^(ECONNREFUSED|ECONNRESET|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN|08...|53...|57P..|40001|40P01|55P03)$/;
 /** Names of NATS' errors that mean the same. */
-const UNAVAILABLE_NAMES = new Set([
-  'TimeoutError',
-  'NoResponders',
-  'ConnectionError',
-  'ClosedConnectionError',
-  'DrainingConnectionError',
-]);
+const UNAVAILABLE_NAMES = new Set(['TimeoutError', 'NoResponders', 'ConnectionError', 'ClosedConnectionError', 'DrainingConnectionError']);
 
 /** Whatever was thrown, as one of our errors. Ours stay what they are, also those from another copy of the class. */
 export function normalizeError(thrown: unknown): SlipwayError {

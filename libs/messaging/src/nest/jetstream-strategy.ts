@@ -8,8 +8,8 @@ import type { BatchHandler, Caller, ServiceParts } from '../ports.js';
 import { AGENT_PATTERN, CONSUME_PATTERN, OPERATION_PATTERN } from './patterns.js';
 
 /*
- * Nest's transport over JetStream. Handlers come from controllers (`@Consume`, `@Operation`, `@AgentRequest`) or from a service's parts
- * (`register`); either way they run on `hostParts`: explicit batches and concurrency, zod at the door, one settlement table, drain on close.
+ * Nest's transport over JetStream. Handlers come from controllers (see patterns.ts) or from a service's parts (`register`);
+ * either way they run on `hostParts`: explicit batches and concurrency, zod at the door, one settlement table, drain on close.
  * Only types of Nest are used here, so that programs without Nest can load this library quickly.
  */
 
@@ -60,7 +60,7 @@ export class JetStreamStrategy implements CustomTransportStrategy {
       const answerAgent = (request: unknown, agent: string) => call(request, agent);
       Object.assign(this.parts.agentRequests, { [pattern.slice(AGENT_PATTERN.length)]: answerAgent });
     } else {
-      throw new Error(`The handler of "${pattern}" cannot be hosted: use @Consume, @Operation or @AgentRequest.`);
+      throw new Error(`The handler of "${pattern}" cannot be hosted: name it by consumesFrom, answersTo or answersAgents.`);
     }
   }
 

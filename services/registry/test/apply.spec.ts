@@ -146,7 +146,7 @@ describe('apply', () => {
         SHOP.replace('dependsOn: environment.name', 'dependsOn: enviroment.name')
           .replace('Europe/Berlin', 'Europe/Berln')
           .replace('resource.metadata.region]', 'resource.metdata.region]')
-          .replace('targets: 100%', 'targets: 40%'),
+          .replace('targets: 100%', 'targets: 90%'),
       ),
     );
     expect(error.message.split('\n')).toEqual([

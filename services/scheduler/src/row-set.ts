@@ -6,11 +6,12 @@ export class RowSet<Row extends object> {
   private readonly rows = new Map<string, Row>();
   private readonly added = new Set<Row>();
   private readonly changed = new Set<Row>();
+  /** Columns that differ in any changed row: only these are written. */
+  private readonly columns = new Set<keyof Row & string>();
 
-  /** `fixed`: columns that never change once the row is there. `first`: changed rows that must be written before the others. */
+  /** `first`: changed rows that must be written before the others. */
   constructor(
     private readonly table: Table<Row>,
-    private readonly fixed: readonly (keyof Row & string)[],
     private readonly first: (row: Row) => boolean = () => false,
   ) {}
 
@@ -40,8 +41,19 @@ export class RowSet<Row extends object> {
   }
 
   change(row: Row, changes: Partial<Row>): void {
-    Object.assign(row, changes);
-    if (!this.added.has(row)) this.changed.add(row);
+    this.take(row, changes, Object.keys(changes) as (keyof Row & string)[]);
+  }
+
+  /** Take these columns of another row. */
+  take(row: Row, from: Partial<Row>, columns: readonly (keyof Row & string)[]): void {
+    let differs = false;
+    for (const name of columns) {
+      if (row[name] === from[name]) continue;
+      row[name] = from[name] as Row[typeof name];
+      this.columns.add(name);
+      differs = true;
+    }
+    if (differs && !this.added.has(row)) this.changed.add(row);
   }
 
   all(): Iterable<Row> {
@@ -50,16 +62,10 @@ export class RowSet<Row extends object> {
 
   /** Write what changed, then what is new. Throws a conflict when a new row is there already: nothing may be lost silently. */
   async flush(tx: Tx): Promise<void> {
+    const columns = [...this.table.key, ...this.columns].filter((name, at, all) => all.indexOf(name) === at);
     const changed = [...this.changed];
-    const columns = (Object.keys(this.table.columns) as (keyof Row & string)[]).filter(
-      (name) => this.table.key.includes(name) || !this.fixed.includes(name),
-    );
     for (const part of [changed.filter((row) => this.first(row)), changed.filter((row) => !this.first(row))])
-      if (part.length > 0)
-        await tx.patch(
-          this.table,
-          part.map((row) => Object.fromEntries(columns.map((name) => [name, row[name]])) as Partial<Row>),
-        );
+      if (part.length > 0) await tx.patch(this.table, part.map((row) => pick(row, columns)));
     if (this.added.size > 0) {
       const inserted = await tx.insert(this.table, [...this.added]);
       if (inserted.size !== this.added.size)
@@ -71,5 +77,12 @@ export class RowSet<Row extends object> {
     }
     this.changed.clear();
     this.added.clear();
+    this.columns.clear();
   }
+}
+
+function pick<Row>(row: Row, columns: readonly (keyof Row & string)[]): Partial<Row> {
+  const picked: Partial<Row> = {};
+  for (const name of columns) picked[name] = row[name];
+  return picked;
 }

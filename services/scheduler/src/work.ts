@@ -29,10 +29,6 @@ export const placeKey = (place: Place): string => `${place.deployment}/${place.e
 /** Only the names: rows of all kinds stand for their place. */
 export const placeOf = ({ deployment, environment }: Place): Place => ({ deployment, environment });
 
-/** Columns that are written once; the others of a changed row are set together. */
-const JOB_FIXED = ['kind', 'releaseId', 'rolloutId', 'ordinal', 'deployment', 'environment', 'resource', 'versionId', 'version', 'rollback', 'pool', 'executor', 'limits', 'config', 'metrics', 'retry', 'slots'] as const; // prettier-ignore
-const RELEASE_FIXED = ['deployment', 'environment', 'resource', 'versionId', 'version', 'versionSequence', 'rolloutId', 'restores', 'takesBack', 'variables', 'createdAt'] as const; // prettier-ignore
-const ROLLOUT_FIXED = ['deployment', 'environment', 'versionId', 'version', 'versionSequence', 'plan', 'planSize', 'obligations', 'obligationsKey', 'createdAt'] as const; // prettier-ignore
 const ROLLOUT_LEAN = (Object.keys(rolloutTable.columns) as (keyof RolloutRow)[]).filter((name) => name !== 'plan' && name !== 'obligations');
 
 /**
@@ -40,10 +36,10 @@ const ROLLOUT_LEAN = (Object.keys(rolloutTable.columns) as (keyof RolloutRow)[])
  * commit, in the order in which they were said. Whoever makes one holds the lock of every place it touches.
  */
 export class Work {
-  readonly jobs = new RowSet(jobTable, JOB_FIXED, (row) => !row.occupies);
-  readonly releases = new RowSet(releaseTable, RELEASE_FIXED);
-  readonly targets = new RowSet(targetTable, []);
-  readonly rollouts = new RowSet(rolloutTable, ROLLOUT_FIXED);
+  readonly jobs = new RowSet(jobTable, (row) => !row.occupies);
+  readonly releases = new RowSet(releaseTable);
+  readonly targets = new RowSet(targetTable);
+  readonly rollouts = new RowSet(rolloutTable);
   /** What happened to rollouts and is still to be put through their state machine. */
   readonly rolloutEvents: { id: string; event: RolloutEvent }[] = [];
   /** Jobs that began to run, ended, or are to be put on the queue: carried on in sets by `settle`. */
@@ -162,7 +158,7 @@ export class Work {
       ...{ because: next.because, wakeAt: row.backlog.length > 0 ? this.now : next.wakeAt },
     });
     if (!grew) return;
-    Object.assign(row, { plan: next.plan, planSize: next.plan.members.length });
+    this.rollouts.change(row, { plan: next.plan, planSize: next.plan.members.length });
     this.grown.add(row);
   }
 
@@ -204,8 +200,6 @@ export class Work {
    */
   async flush(): Promise<void> {
     await this.rollouts.flush(this.tx);
-    const grown = [...this.grown].map(({ id, plan, planSize }) => ({ id, plan, planSize }));
-    if (grown.length > 0) await this.tx.patch(rolloutTable, grown);
     await this.releases.flush(this.tx);
     await this.jobs.flush(this.tx);
     await this.targets.flush(this.tx);

@@ -10,10 +10,9 @@ const STATE = ['state', 'attempt', 'attemptsMax', 'epoch', 'reportN', 'agent', '
 export function stepJob(work: Work, row: JobRow, event: JobEvent): void {
   const { job, effects } = advanceJob(row, event, { now: work.now, random: work.world.ids.random() });
   if (job !== row) {
-    const next = Object.fromEntries(STATE.map((name) => [name, job[name]])) as Partial<JobRow>;
+    work.jobs.take(row, job, STATE);
     // Nobody knows whether an `unknown` job still works on its target: it keeps it until a person has said (I1).
-    if (isOver(job)) Object.assign(next, { occupies: job.state === 'unknown', held: undefined, heldBecause: undefined });
-    work.jobs.change(row, next);
+    if (isOver(job)) work.jobs.change(row, { occupies: job.state === 'unknown', held: undefined, heldBecause: undefined });
   }
   for (const effect of effects) carry(work, row, event, effect);
 }

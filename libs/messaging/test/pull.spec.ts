@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { connectNats, createPublisher, PullSource } from '@slipway/messaging';
+import { connectNats, createPublisher, provision, PullSource } from '@slipway/messaging';
 import type { TestNats } from '@slipway/testkit';
 import { eventually, silentLog, startNats, startProxy } from '@slipway/testkit';
 import { range, releaseMessage } from './fixtures.js';
@@ -69,17 +69,21 @@ describe('pulling', () => {
   }, 90_000);
 
   it('says once that its consumer is not there, and goes on once it is', async () => {
+    const bare = await startNats({ provisioned: false });
     const states: string[] = [];
-    const scheduler = await nats.connect('scheduler');
-    const source = new PullSource(scheduler, {
-      stream: 'REPORTS',
-      consumer: 'nobody',
-      onState: (state, why) => states.push(`${state} ${why}`),
+    const source = new PullSource(await bare.connect('policy'), {
+      stream: 'EVT',
+      consumer: 'policy',
+      onState: (state) => states.push(state),
     });
     const waiting = source.next(1);
     await eventually('it complains', () => states.length > 0);
+    await provision(await bare.connect('provision'), { replicas: 1 });
+    await createPublisher(await bare.connect('scheduler'), { source: 'scheduler', now: () => 0 }).publish([releaseMessage(1)]);
+    expect((await waiting).map((m) => m.sequence)).toEqual([1]);
+    expect(states[0]).toBe('failing');
     source.close();
-    expect(await waiting).toEqual([]);
-    expect(states).toHaveLength(1);
+    expect(await source.next(1)).toEqual([]);
+    await bare.stop();
   });
 });

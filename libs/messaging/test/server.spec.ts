@@ -125,12 +125,12 @@ describe('finding a nats-server', () => {
 
   it('takes the one that is named, then the cached one, then one on the PATH that is recent enough', async () => {
     const named = program('named', '2.15.1');
-    const cached = program('cache', '2.14.3');
+    const cached = program('cache', '2.15.1');
     const old = program('old', '2.10.27');
     const recent = program('recent', '2.12.0');
     const PATH = [old, recent].map((file) => file.replace('/nats-server', '')).join(':');
     expect(await find({ PATH, NATS_SERVER_BIN: named })).toEqual({ binary: named, version: '2.15.1' });
-    expect(await find({ PATH })).toEqual({ binary: cached, version: '2.14.3' });
+    expect(await find({ PATH })).toEqual({ binary: cached, version: '2.15.1' });
     rmSync(cached);
     expect(await find({ PATH })).toEqual({ binary: recent, version: '2.12.0' });
   });
@@ -141,8 +141,8 @@ describe('finding a nats-server', () => {
   });
 
   it('knows the release of each platform, and checks an archive against the sums of its release', () => {
-    expect(releaseName('linux', 'x64')).toBe('nats-server-v2.14.3-linux-amd64');
-    expect(releaseName('darwin', 'arm64')).toBe('nats-server-v2.14.3-darwin-arm64');
+    expect(releaseName('linux', 'x64')).toBe('nats-server-v2.15.1-linux-amd64');
+    expect(releaseName('darwin', 'arm64')).toBe('nats-server-v2.15.1-darwin-arm64');
     expect(releaseName('sunos', 'x64')).toBeUndefined();
     const content = new TextEncoder().encode('archive');
     const sum = createHash('sha256').update(content).digest('hex');

@@ -5,14 +5,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FindOptions } from './find-nats-server.js';
 
-/** The version that Slipway fetches; the floor for security fixes is 2.14.3. */
-export const NATS_VERSION_PINNED = '2.14.3';
+/**
+ * The version that Slipway fetches. From 2.15 on an atomic batch is flushed to the disk a few times, not once per message, which is what makes
+ * `sync_interval: always` affordable (a batch of 1,000: 40 ms there, about a second with 2.14). The floor for security fixes is 2.14.3.
+ */
+export const NATS_VERSION_PINNED = '2.15.1';
 
 const RELEASE = `https://github.com/nats-io/nats-server/releases/download/v${NATS_VERSION_PINNED}`;
 const DOWNLOAD_TIMEOUT_MS = 90_000;
 const ARCHITECTURES: Record<string, string> = { x64: 'amd64', arm64: 'arm64' };
 
-/** `nats-server-v2.14.3-linux-amd64` of the official release, or undefined where there is none for us. */
+/** `nats-server-v2.15.1-linux-amd64` of the official release, or undefined where there is none for us. */
 export function releaseName(platform: string, arch: string): string | undefined {
   const architecture = ARCHITECTURES[arch];
   if (architecture === undefined || (platform !== 'linux' && platform !== 'darwin')) return undefined;

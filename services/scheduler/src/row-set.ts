@@ -65,7 +65,11 @@ export class RowSet<Row extends object> {
     const columns = [...this.table.key, ...this.columns].filter((name, at, all) => all.indexOf(name) === at);
     const changed = [...this.changed];
     for (const part of [changed.filter((row) => this.first(row)), changed.filter((row) => !this.first(row))])
-      if (part.length > 0) await tx.patch(this.table, part.map((row) => pick(row, columns)));
+      if (part.length > 0)
+        await tx.patch(
+          this.table,
+          part.map((row) => pick(row, columns)),
+        );
     if (this.added.size > 0) {
       const inserted = await tx.insert(this.table, [...this.added]);
       if (inserted.size !== this.added.size)

@@ -15,7 +15,12 @@ const ROUNDS_MAX = 50_000;
  */
 export async function settle(work: Work): Promise<void> {
   for (let round = 0; ; round += 1) {
-    if (round > ROUNDS_MAX) throw new SlipwayError({ code: 'scheduler.work.endless', kind: 'bug', message: `A unit of work did not settle within ${ROUNDS_MAX} rounds` });
+    if (round > ROUNDS_MAX)
+      throw new SlipwayError({
+        code: 'scheduler.work.endless',
+        kind: 'bug',
+        message: `A unit of work did not settle within ${ROUNDS_MAX} rounds`,
+      });
     if (work.begun.length > 0) await settleBegun(work, work.begun.splice(0));
     else if (work.ended.length > 0) await settleEnded(work, work.ended.splice(0));
     else if (work.queued.length > 0) await admitJobs(work, work.queued.splice(0));
@@ -35,7 +40,10 @@ function take(places: Map<string, Place>): Place[] {
 /** A job left its target or its slot: jobs that were held for that, and members that were barred, are asked again. */
 async function lookAgain(work: Work, place: Place): Promise<void> {
   const held = await work.tx.find(jobTable, { ...place, held: { not: null } }, { orderBy: { queuedAt: 'asc', id: 'asc' }, limit: 1_000 });
-  await admitJobs(work, work.jobs.loaded(held).filter((row) => row.held !== undefined));
+  await admitJobs(
+    work,
+    work.jobs.loaded(held).filter((row) => row.held !== undefined),
+  );
   for (const row of await work.loadRolloutsOf(place, { open: true }))
     if (row.finishedAt === undefined && row.members.includes('.')) work.rolloutEvents.push({ id: row.id, event: { type: 'time' } });
 }

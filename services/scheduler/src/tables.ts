@@ -152,7 +152,11 @@ export const jobTable = defineTable(
         where: { sql: 'occupies', holds: (row) => row.occupies },
       },
       { name: 'job_due', columns: ['wakeAt'], where: { sql: 'wake_at is not null', holds: (row) => row.wakeAt !== undefined } },
-      { name: 'job_held', columns: ['deployment', 'environment'], where: { sql: 'held is not null', holds: (row) => row.held !== undefined } },
+      {
+        name: 'job_held',
+        columns: ['deployment', 'environment'],
+        where: { sql: 'held is not null', holds: (row) => row.held !== undefined },
+      },
       { name: 'job_by_target', columns: ['deployment', 'environment', 'queuedAt'] },
       { name: 'job_by_rollout', columns: ['rolloutId'] },
       { name: 'job_by_release', columns: ['releaseId'] },
@@ -244,7 +248,11 @@ export const measurementTable = defineTable(
 export type MeasurementRow = RowIn<typeof measurementTable>;
 
 /** Jobs that count against a concurrency limit now. */
-export const slotTable = defineTable('slot', { key: text(), jobId: text() }, { key: ['key', 'jobId'], indexes: [{ name: 'slot_by_job', columns: ['jobId'] }] });
+export const slotTable = defineTable(
+  'slot',
+  { key: text(), jobId: text() },
+  { key: ['key', 'jobId'], indexes: [{ name: 'slot_by_job', columns: ['jobId'] }] },
+);
 export type SlotRow = RowIn<typeof slotTable>;
 
 /** Agents as last heard of. */

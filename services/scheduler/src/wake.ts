@@ -45,8 +45,12 @@ export class Waker {
 
   /** Agents could not reach this service while it was down: what it did not hear then is nobody's silence (SPEC 8). */
   private async startListening(since: number): Promise<void> {
-    await catchUp(this.world, this.requests).catch((error: unknown) => this.world.log.warn('the registry does not answer yet; the sweep asks it again', { error: String(error) }));
-    const waiting = await this.world.store.read((reader) => reader.find(jobTable, { finishedAt: null, dispatchedAt: { not: null } }, { only: ['id', 'deployment', 'environment'] }));
+    await catchUp(this.world, this.requests).catch((error: unknown) =>
+      this.world.log.warn('the registry does not answer yet; the sweep asks it again', { error: String(error) }),
+    );
+    const waiting = await this.world.store.read((reader) =>
+      reader.find(jobTable, { finishedAt: null, dispatchedAt: { not: null } }, { only: ['id', 'deployment', 'environment'] }),
+    );
     for (let at = 0; at < waiting.length; at += DUE_MAX) {
       const part = waiting.slice(at, at + DUE_MAX);
       await inPlaces(this.world, part, async (work) => {
@@ -79,13 +83,24 @@ export class Waker {
 
   /** A slot may have become free at another place than where the next in the queue waits. */
   private async waitingForSlots(): Promise<void> {
-    const held = await this.world.store.read((reader) => reader.find(jobTable, { held: 'concurrency' }, { only: ['id', 'deployment', 'environment'], orderBy: { queuedAt: 'asc' }, limit: DUE_MAX }));
-    for (const [, [job]] of Map.groupBy(held, placeKey)) if (job) await inPlaces(this.world, [job], async (work) => void work.freed.set(placeKey(job), job));
+    const held = await this.world.store.read((reader) =>
+      reader.find(
+        jobTable,
+        { held: 'concurrency' },
+        { only: ['id', 'deployment', 'environment'], orderBy: { queuedAt: 'asc' }, limit: DUE_MAX },
+      ),
+    );
+    for (const [, [job]] of Map.groupBy(held, placeKey))
+      if (job) await inPlaces(this.world, [job], async (work) => void work.freed.set(placeKey(job), job));
   }
 
   private async sweep(): Promise<void> {
-    await catchUp(this.world, this.requests).catch((error: unknown) => this.world.log.warn('the registry did not answer the sweep', { error: String(error) }));
-    const decided = await this.world.store.read((reader) => reader.find(decisionTable, {}, { only: ['deployment', 'environment', 'versionId'] }));
+    await catchUp(this.world, this.requests).catch((error: unknown) =>
+      this.world.log.warn('the registry did not answer the sweep', { error: String(error) }),
+    );
+    const decided = await this.world.store.read((reader) =>
+      reader.find(decisionTable, {}, { only: ['deployment', 'environment', 'versionId'] }),
+    );
     await reviewPlaces(this.world, new Map(decided.map((row): [string, Place] => [placeKey(row), row])).values());
   }
 

@@ -29,7 +29,9 @@ export const placeKey = (place: Place): string => `${place.deployment}/${place.e
 /** Only the names: rows of all kinds stand for their place. */
 export const placeOf = ({ deployment, environment }: Place): Place => ({ deployment, environment });
 
-const ROLLOUT_LEAN = (Object.keys(rolloutTable.columns) as (keyof RolloutRow)[]).filter((name) => name !== 'plan' && name !== 'obligations');
+const ROLLOUT_LEAN = (Object.keys(rolloutTable.columns) as (keyof RolloutRow)[]).filter(
+  (name) => name !== 'plan' && name !== 'obligations',
+);
 
 /**
  * One unit of work: what one transaction has loaded, changed and wants to say. Rows are loaded and written in sets; messages leave with the
@@ -114,11 +116,13 @@ export class Work {
   /** Rollouts of a place that are not over, oldest first; with `versions` also those of these versions that are over. */
   async loadRolloutsOf(place: Place, which: { open: true } | { versions: readonly string[] }): Promise<RolloutRow[]> {
     const { deployment, environment } = place;
-    const where = 'open' in which ? { deployment, environment, finishedAt: null } : { deployment, environment, versionId: [...which.versions] };
+    const where =
+      'open' in which ? { deployment, environment, finishedAt: null } : { deployment, environment, versionId: [...which.versions] };
     await this.takeRollouts(await this.tx.find(rolloutTable, where, { only: ROLLOUT_LEAN, orderBy: { createdAt: 'asc', id: 'asc' } }));
     // As this work leaves them: one that it began is not stored yet, one that it ended still looks open there.
     return [...this.rollouts.all()].filter(
-      (row) => placeKey(row) === placeKey(place) && ('open' in which ? row.finishedAt === undefined : which.versions.includes(row.versionId)),
+      (row) =>
+        placeKey(row) === placeKey(place) && ('open' in which ? row.finishedAt === undefined : which.versions.includes(row.versionId)),
     );
   }
 
@@ -169,7 +173,8 @@ export class Work {
     const heads = await this.tx.find(decisionTable, where, { only: ['deployment', 'environment', 'versionId', 'number'] });
     const unknown = heads.filter((head) => !decisions.get(head)).map((head) => head.versionId);
     if (unknown.length > 0)
-      for (const row of await this.tx.find(decisionTable, { ...placeOf(place), versionId: unknown }, { only: ['decision'] })) decisions.take(row.decision);
+      for (const row of await this.tx.find(decisionTable, { ...placeOf(place), versionId: unknown }, { only: ['decision'] }))
+        decisions.take(row.decision);
     const found = new Map<string, IndexedDecision>();
     for (const head of heads) {
       const decision = decisions.get(head);

@@ -22,7 +22,11 @@ describe('jobs', () => {
     const mesh = await new Mesh({ hosts: 1 }).begin();
     await mesh.release('1.0.0');
     const [job] = await mesh.offered();
-    await mesh.ask('scheduler.takeDecisions', { decisions: [mesh.decision('1.0.0', 'denied')] }, { name: 'policy', groups: [], role: 'service' });
+    await mesh.ask(
+      'scheduler.takeDecisions',
+      { decisions: [mesh.decision('1.0.0', 'denied')] },
+      { name: 'policy', groups: [], role: 'service' },
+    );
     expect((await mesh.claim('anna', job!.id)).granted).toBe(false);
     expect((await mesh.rollout('1.0.0')).state).toBe('cancelled');
     await mesh.decide(mesh.decision('1.0.0'));
@@ -38,7 +42,15 @@ describe('jobs', () => {
     mesh.now += 10_000;
     expect(await mesh.claim('anna', job!.id)).toMatchObject({ granted: false, code: 'job.claim.early', retryAfterMs: 1_000 });
     await mesh.decide(mesh.decision('1.0.0', 'allowed'));
-    const doc = { identifier: 'host-1', name: 'host-1', kind: 'host', version: 'v1', metadata: {}, config: { address: 'elsewhere' }, variables: {} };
+    const doc = {
+      identifier: 'host-1',
+      name: 'host-1',
+      kind: 'host',
+      version: 'v1',
+      metadata: {},
+      config: { address: 'elsewhere' },
+      variables: {},
+    };
     await mesh.inventory({ kind: 'resource', name: 'host-1', doc });
     expect((await mesh.claim('anna', job!.id)).granted).toBe(false);
     await mesh.decide(mesh.decision('1.0.0', 'allowed'));
@@ -48,7 +60,9 @@ describe('jobs', () => {
 
   it('tries a failed job again after its backoff, as often as the policy says', async () => {
     const mesh = await new Mesh({ hosts: 1 }).begin();
-    await mesh.release('1.0.0', { retry: { attempts: 2, on: ['failed'], backoff: 'constant', delayMs: 5_000, maxDelayMs: 5_000, jitter: 0 } });
+    await mesh.release('1.0.0', {
+      retry: { attempts: 2, on: ['failed'], backoff: 'constant', delayMs: 5_000, maxDelayMs: 5_000, jitter: 0 },
+    });
     const [job] = await mesh.offered();
     await mesh.granted('anna', job!.id);
     await mesh.report('anna', job!.id, { verb: 'failed', epoch: 1, n: 1, message: 'disk full' });
@@ -105,7 +119,10 @@ describe('jobs', () => {
     expect(JSON.stringify(await mesh.jobs())).toBe(before);
     expect(mesh.said('slipway.')).toHaveLength(said);
     expect(await mesh.report('anna', 'no-such-job', { verb: 'started', epoch: 1, n: 1 })).toMatchObject({ kind: 'nak' });
-    expect(await mesh.report('anna', 'no-such-job', { verb: 'started', epoch: 1, n: 1 }, 5)).toMatchObject({ kind: 'deadLetter', error: { kind: 'missing' } });
+    expect(await mesh.report('anna', 'no-such-job', { verb: 'started', epoch: 1, n: 1 }, 5)).toMatchObject({
+      kind: 'deadLetter',
+      error: { kind: 'missing' },
+    });
   });
 
   it('cancels what waits at once, and what runs when the agent confirms; unconfirmed it is unknown until a person says', async () => {
@@ -138,7 +155,9 @@ describe('jobs', () => {
     expect(await mesh.jobs()).toMatchObject([{ state: 'rejected' }]);
     expect((await mesh.jobs())[0]?.message).toMatch(/adress/);
     expect(await mesh.letters('1.0.0')).toBe('r');
-    expect((await mesh.cell()).quarantined).toMatchObject([{ version: '1.0.0', because: expect.stringMatching(/nothing had begun there/) }]);
+    expect((await mesh.cell()).quarantined).toMatchObject([
+      { version: '1.0.0', because: expect.stringMatching(/nothing had begun there/) },
+    ]);
   });
 
   it('goes on with a verification whose agent was lost, without measuring anything twice', async () => {
@@ -156,7 +175,10 @@ describe('jobs', () => {
     await mesh.report('bert', verify!.id, { verb: 'measured', epoch: second.epoch, n: 2, measurement: mesh.measurement(2) });
     await mesh.report('bert', verify!.id, { verb: 'succeeded', epoch: second.epoch, n: 3 });
     expect((await mesh.rollout('1.0.0')).state).toBe('completed');
-    expect((await mesh.jobs({ id: verify!.id }))[0]).toMatchObject({ verdict: 'passed', measurements: [{ index: 0 }, { index: 1 }, { index: 2 }] });
+    expect((await mesh.jobs({ id: verify!.id }))[0]).toMatchObject({
+      verdict: 'passed',
+      measurements: [{ index: 0 }, { index: 1 }, { index: 2 }],
+    });
   });
 
   it('takes no agent’s word for a verdict: without measurements it waits for a person', async () => {

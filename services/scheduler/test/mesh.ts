@@ -1,7 +1,18 @@
 import { createScheduler } from '../src/parts.js';
 import { tables } from '../src/tables.js';
 import { subjects, type ClaimAnswer, type RenewReply, type ReplyOf } from '@slipway/contracts';
-import type { DecisionGroup, GradualRolloutRule, InventoryItem, JobReport, Measurement, MetricSpec, NumberedDecision, Obligations, Version, InventoryChange } from '@slipway/core';
+import type {
+  DecisionGroup,
+  GradualRolloutRule,
+  InventoryItem,
+  JobReport,
+  Measurement,
+  MetricSpec,
+  NumberedDecision,
+  Obligations,
+  Version,
+  InventoryChange,
+} from '@slipway/core';
 import { createMemoryStore, type MemoryStore, type Store } from '@slipway/persistence';
 import type { Caller, Inbound, OperationHandler, ServiceParts, Settlement } from '@slipway/messaging';
 import type { OperationName, ParsedRequestOf } from '@slipway/contracts';
@@ -28,7 +39,13 @@ export const health: MetricSpec = {
   dryRun: false,
 };
 
-export const allAtOnce: GradualRolloutRule = { kind: 'gradualRollout', across: { type: 'allAtOnce' }, order: ['resource.identifier'], failureBudget: { count: 0 }, bakeMs: 0 };
+export const allAtOnce: GradualRolloutRule = {
+  kind: 'gradualRollout',
+  across: { type: 'allAtOnce' },
+  order: ['resource.identifier'],
+  failureBudget: { count: 0 },
+  bakeMs: 0,
+};
 export const canaryThenRest: GradualRolloutRule = {
   ...allAtOnce,
   across: {
@@ -70,7 +87,10 @@ export class Mesh {
 
   constructor(private readonly options: MeshOptions = {}) {
     this.store = options.store ?? createMemoryStore(tables);
-    this.hosts = Array.from({ length: options.hosts ?? 3 }, (_, at) => `host-${String(at + 1).padStart(options.hosts && options.hosts > 99 ? 5 : 1, '0')}`);
+    this.hosts = Array.from(
+      { length: options.hosts ?? 3 },
+      (_, at) => `host-${String(at + 1).padStart(options.hosts && options.hosts > 99 ? 5 : 1, '0')}`,
+    );
     this.parts = this.start();
   }
 
@@ -85,17 +105,36 @@ export class Mesh {
       clock: { now: () => this.now },
       ids: { next: () => `id-${String((this.serial += 1)).padStart(8, '0')}`, random: () => 0.5 },
       log: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
-      requests: { ask: (async (_: string, { since }: { since: number }) => ({ changes: this.changes.filter((c) => c.revision > since).slice(0, 1_000), revision: this.changes.length })) as never },
+      requests: {
+        ask: (async (_: string, { since }: { since: number }) => ({
+          changes: this.changes.filter((c) => c.revision > since).slice(0, 1_000),
+          revision: this.changes.length,
+        })) as never,
+      },
       nudge: () => undefined,
     });
   }
 
   /** System, environment, deployment, hosts and targets, and the first wake. */
   async begin(): Promise<this> {
-    const { verification = [], executor = { type: 'command', run: ['install', '{{ version.tag }}', '{{ resource.config.address }}'] } } = this.options;
+    const { verification = [], executor = { type: 'command', run: ['install', '{{ version.tag }}', '{{ resource.config.address }}'] } } =
+      this.options;
     await this.inventory({ kind: 'system', name: 'shop', doc: { name: 'shop' } });
-    await this.inventory({ kind: 'environment', name: 'production', doc: { name: 'production', system: 'shop', resources: 'true', metadata: {} } });
-    const deployment = { name: 'checkout', system: 'shop', resources: 'true', pool: 'eu', executor, variables: { port: { type: 'integer', default: 8080 } }, verification, metadata: {} };
+    await this.inventory({
+      kind: 'environment',
+      name: 'production',
+      doc: { name: 'production', system: 'shop', resources: 'true', metadata: {} },
+    });
+    const deployment = {
+      name: 'checkout',
+      system: 'shop',
+      resources: 'true',
+      pool: 'eu',
+      executor,
+      variables: { port: { type: 'integer', default: 8080 } },
+      verification,
+      metadata: {},
+    };
     await this.inventory({ kind: 'deployment', name: 'checkout', doc: deployment as never });
     await this.inventory(
       ...this.hosts.map((name): InventoryItem => ({
@@ -103,7 +142,11 @@ export class Mesh {
         name,
         doc: { identifier: name, name, kind: 'host', version: 'v1', metadata: {}, config: { address: name }, variables: {} },
       })),
-      { kind: 'targets', name: 'checkout/production', doc: { deployment: 'checkout', environment: 'production', added: this.hosts, removed: [] } },
+      {
+        kind: 'targets',
+        name: 'checkout/production',
+        doc: { deployment: 'checkout', environment: 'production', added: this.hosts, removed: [] },
+      },
     );
     await this.wake();
     return this;
@@ -125,20 +168,54 @@ export class Mesh {
   }
 
   async publish(tag: string, status: Version['status'] = 'ready', sequence = (this.versions += 1)): Promise<Version> {
-    const version: Version = { id: `v-${tag}`, deployment: 'checkout', tag, name: tag, status, sequence, config: {}, metadata: {}, dependsOn: [], createdAt: this.now };
+    const version: Version = {
+      id: `v-${tag}`,
+      deployment: 'checkout',
+      tag,
+      name: tag,
+      status,
+      sequence,
+      config: {},
+      metadata: {},
+      dependsOn: [],
+      createdAt: this.now,
+    };
     await this.inventory({ kind: 'version', name: tag, doc: version });
     return version;
   }
 
-  decision(tag: string, verdict: 'allowed' | 'waiting' | 'denied' = 'allowed', more: Partial<Obligations> = {}, group: Partial<DecisionGroup> = {}): NumberedDecision {
+  decision(
+    tag: string,
+    verdict: 'allowed' | 'waiting' | 'denied' = 'allowed',
+    more: Partial<Obligations> = {},
+    group: Partial<DecisionGroup> = {},
+  ): NumberedDecision {
     const number = (this.numbers.get(tag) ?? 0) + 1;
     this.numbers.set(tag, number);
     const sentence = { rule: 'approval', verdict, sentence: '0 of 1 from releasers' };
     const groups: DecisionGroup[] = [
-      { resources: [], rest: true, size: this.hosts.length, verdict, standing: [], policies: [{ policy: 'p', verdict, rules: [sentence] }], obligations: obliged(more), ...group },
+      {
+        resources: [],
+        rest: true,
+        size: this.hosts.length,
+        verdict,
+        standing: [],
+        policies: [{ policy: 'p', verdict, rules: [sentence] }],
+        obligations: obliged(more),
+        ...group,
+      },
     ];
     const names = { deployment: 'checkout', environment: 'production', versionId: `v-${tag}`, version: tag };
-    return { ...names, verdict, targets: this.hosts.length, because: verdict === 'allowed' ? [] : ['approval: 0 of 1'], groups, decidedAt: this.now, number, inventoryRevision: this.changes.length };
+    return {
+      ...names,
+      verdict,
+      targets: this.hosts.length,
+      because: verdict === 'allowed' ? [] : ['approval: 0 of 1'],
+      groups,
+      decidedAt: this.now,
+      number,
+      inventoryRevision: this.changes.length,
+    };
   }
 
   async decide(...decisions: NumberedDecision[]): Promise<void> {
@@ -195,7 +272,9 @@ export class Mesh {
 
   async reports(agent: string, entries: { job: string; report: object }[]): Promise<void> {
     await this.parts.consumers['REPORTS/scheduler']?.(
-      entries.map(({ job, report }) => this.inbound(subjects.agentReport(agent, job, (report as JobReport).verb), { at: this.now, ...report })),
+      entries.map(({ job, report }) =>
+        this.inbound(subjects.agentReport(agent, job, (report as JobReport).verb), { at: this.now, ...report }),
+      ),
     );
   }
 
@@ -213,7 +292,10 @@ export class Mesh {
   }
 
   /** Run every job that is offered, and those that follow, until none is: deploys and verifications end as told. */
-  async work(outcome: { deploy?: (job: JobView) => 'succeeded' | 'failed'; measure?: (job: JobView) => Measurement['result'] } = {}, rounds = Infinity): Promise<void> {
+  async work(
+    outcome: { deploy?: (job: JobView) => 'succeeded' | 'failed'; measure?: (job: JobView) => Measurement['result'] } = {},
+    rounds = Infinity,
+  ): Promise<void> {
     for (let round = 0; round < rounds; round += 1) {
       await this.wake();
       const offered = await this.offered();
@@ -222,14 +304,26 @@ export class Mesh {
     }
   }
 
-  async run(job: JobView, { deploy = () => 'succeeded' as const, measure = () => 'passed' as const }: { deploy?: (job: JobView) => 'succeeded' | 'failed'; measure?: (job: JobView) => Measurement['result'] } = {}): Promise<void> {
+  async run(
+    job: JobView,
+    {
+      deploy = () => 'succeeded' as const,
+      measure = () => 'passed' as const,
+    }: { deploy?: (job: JobView) => 'succeeded' | 'failed'; measure?: (job: JobView) => Measurement['result'] } = {},
+  ): Promise<void> {
     const answer = await this.claim('anna', job.id, job.attempt);
     if (!answer.granted) return;
     const { epoch } = answer;
     const said: object[] = [{ verb: 'started' }];
-    if (job.kind === 'verify') said.push(...[0, 1, 2].map((index) => ({ verb: 'measured', measurement: this.measurement(index, measure(job)) })), { verb: 'succeeded' });
+    if (job.kind === 'verify')
+      said.push(...[0, 1, 2].map((index) => ({ verb: 'measured', measurement: this.measurement(index, measure(job)) })), {
+        verb: 'succeeded',
+      });
     else said.push({ verb: deploy(job), message: 'done' });
-    await this.reports('anna', said.map((report, at) => ({ job: job.id, report: { epoch, n: at + 1, ...report } })));
+    await this.reports(
+      'anna',
+      said.map((report, at) => ({ job: job.id, report: { epoch, n: at + 1, ...report } })),
+    );
   }
 
   async rollouts(): Promise<RolloutView[]> {
@@ -254,6 +348,9 @@ export class Mesh {
 
   /** Subjects and bodies said so far whose subject has these tokens. */
   said(tokens: string): { subject: string; body: Record<string, unknown> }[] {
-    return (this.store as MemoryStore).outbox().flatMap((row) => row.messages).filter((message) => message.subject.includes(tokens)) as never;
+    return (this.store as MemoryStore)
+      .outbox()
+      .flatMap((row) => row.messages)
+      .filter((message) => message.subject.includes(tokens)) as never;
   }
 }

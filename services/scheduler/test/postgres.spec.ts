@@ -21,7 +21,10 @@ describe('the scheduler on PostgreSQL', () => {
 
   it('carries a version through its waves, takes a bad one back, and goes on after a restart', async () => {
     const mesh = await new Mesh({ store, verification: [health] }).begin();
-    const rule = { gradualRollout: canaryThenRest, rollback: { kind: 'rollback' as const, on: ['verificationFailure' as const], scope: 'rollout' as const } };
+    const rule = {
+      gradualRollout: canaryThenRest,
+      rollback: { kind: 'rollback' as const, on: ['verificationFailure' as const], scope: 'rollout' as const },
+    };
     await mesh.release('1.0.0', rule);
     await mesh.work({}, 2);
     mesh.restart();
@@ -31,24 +34,41 @@ describe('the scheduler on PostgreSQL', () => {
     await mesh.release('1.1.0', rule);
     await mesh.work({ measure: (job) => (job.version === '1.1.0' ? 'failed' : 'passed') });
     expect((await mesh.rollout('1.1.0')).state).toBe('rolledBack');
-    expect(await mesh.cell()).toMatchObject({ running: [{ version: '1.0.0', count: 3, verified: 3 }], quarantined: [{ version: '1.1.0', resource: 'host-1' }] });
+    expect(await mesh.cell()).toMatchObject({
+      running: [{ version: '1.0.0', count: 3, verified: 3 }],
+      quarantined: [{ version: '1.1.0', resource: 'host-1' }],
+    });
   }, 30_000);
 
   it('I1: copies of the service that take the same decision, and agents that race, leave one job and one holder', async () => {
     const own = await open();
     const mesh = await new Mesh({ store: own, hosts: 20 }).begin();
     await mesh.publish('1.0.0');
-    const decision = mesh.decision('1.0.0', 'allowed', { concurrency: [{ ...({ kind: 'concurrency', max: 7, per: 'system' } as const), policy: 'p' }] });
+    const decision = mesh.decision('1.0.0', 'allowed', {
+      concurrency: [{ ...({ kind: 'concurrency', max: 7, per: 'system' } as const), policy: 'p' }],
+    });
     const first = mesh.parts;
     mesh.restart();
     const copies = [first, mesh.parts];
-    await Promise.all(copies.flatMap((copy) => [copy.wake(mesh.now), copy.operations['scheduler.takeDecisions']?.({ decisions: [decision] }, { name: 'policy', groups: [], role: 'service' })]));
+    await Promise.all(
+      copies.flatMap((copy) => [
+        copy.wake(mesh.now),
+        copy.operations['scheduler.takeDecisions']?.({ decisions: [decision] }, { name: 'policy', groups: [], role: 'service' }),
+      ]),
+    );
     const jobs = await mesh.jobs();
     expect(jobs).toHaveLength(20);
     const offered = jobs.filter((job) => job.state === 'dispatched');
     expect(offered).toHaveLength(7);
     const answers = await Promise.all(
-      copies.flatMap((copy, at) => offered.map(async (job) => (await copy.agentRequests['claim']?.({ jobs: [{ job: job.id, attempt: 1 }] } as never, `agent-${at}`)) as { jobs: { granted: boolean }[] })),
+      copies.flatMap((copy, at) =>
+        offered.map(
+          async (job) =>
+            (await copy.agentRequests['claim']?.({ jobs: [{ job: job.id, attempt: 1 }] } as never, `agent-${at}`)) as {
+              jobs: { granted: boolean }[];
+            },
+        ),
+      ),
     );
     expect(answers.filter((answer) => answer.jobs[0]?.granted)).toHaveLength(7);
   }, 30_000);
@@ -61,7 +81,9 @@ describe('the scheduler on PostgreSQL', () => {
     const startedAt = performance.now();
     await mesh.decide(decision);
     const ms = performance.now() - startedAt;
-    const count = await own.read((reader) => reader.count(tables.find((table) => table.name === 'job') as never, { state: 'dispatched' } as never));
+    const count = await own.read((reader) =>
+      reader.count(tables.find((table) => table.name === 'job') as never, { state: 'dispatched' } as never),
+    );
     expect(count).toBe(10_000);
     process.stderr.write(`10,000 dispatched in ${Math.round(ms)} ms\n`);
     expect(ms).toBeLessThan(10_000);

@@ -2,7 +2,10 @@ import { describe, expect, it } from '@jest/globals';
 import type { Obligations } from '@slipway/core';
 import { canaryThenRest, health, Mesh } from './mesh.js';
 
-const waves: Partial<Obligations> = { gradualRollout: canaryThenRest, rollback: { kind: 'rollback', on: ['jobFailure', 'verificationFailure'], scope: 'rollout' } };
+const waves: Partial<Obligations> = {
+  gradualRollout: canaryThenRest,
+  rollback: { kind: 'rollback', on: ['jobFailure', 'verificationFailure'], scope: 'rollout' },
+};
 
 describe('a rollout', () => {
   it('goes wave by wave, verified, to every target, and says so', async () => {
@@ -14,10 +17,28 @@ describe('a rollout', () => {
     await mesh.work();
     expect((await mesh.rollout('1.0.0')).state).toBe('completed');
     expect((await mesh.cell()).running).toEqual([{ version: '1.0.0', count: 3, verified: 3 }]);
-    expect(mesh.said('evt.rollout.').map((message) => message.subject.split('.').at(-1))).toEqual(['started', 'waveDone', 'waveStarted', 'waveDone', 'completed']);
-    const story = mesh.said('.production.host-1.').map((message) => message.subject.split('.').filter((_, at) => at === 2 || at === 6).join(' '));
+    expect(mesh.said('evt.rollout.').map((message) => message.subject.split('.').at(-1))).toEqual([
+      'started',
+      'waveDone',
+      'waveStarted',
+      'waveDone',
+      'completed',
+    ]);
+    const story = mesh.said('.production.host-1.').map((message) =>
+      message.subject
+        .split('.')
+        .filter((_, at) => at === 2 || at === 6)
+        .join(' '),
+    );
     const kind = (name: string): string[] => story.filter((line) => line.startsWith(name));
-    expect([...kind('job'), ...kind('verification'), ...kind('release')]).toEqual(['job started', 'job succeeded', 'verification started', 'verification passed', 'release started', 'release succeeded']);
+    expect([...kind('job'), ...kind('verification'), ...kind('release')]).toEqual([
+      'job started',
+      'job succeeded',
+      'verification started',
+      'verification passed',
+      'release started',
+      'release succeeded',
+    ]);
   });
 
   it('renders what the agent needs: config, metrics, variables and names', async () => {
@@ -46,7 +67,9 @@ describe('a rollout', () => {
     expect(cell.running).toEqual([{ version: '1.1.0', count: 3, verified: 3 }]);
     expect(cell.quarantined).toMatchObject([{ version: '1.2.0', resource: 'host-1' }]);
     expect((await mesh.jobs({ resource: 'host-2' })).every((job) => job.version === '1.1.0')).toBe(true);
-    const verbs = mesh.said('evt.release.checkout.production.host-1.').map((message) => `${message.body['version']} ${message.body['verb']}`);
+    const verbs = mesh
+      .said('evt.release.checkout.production.host-1.')
+      .map((message) => `${message.body['version']} ${message.body['verb']}`);
     expect(verbs.slice(2)).toEqual(['1.2.0 started', '1.2.0 failed', '1.2.0 quarantined', '1.2.0 rolledBack']);
     expect(mesh.said('host-1.rolledBack')[0]?.body).toMatchObject({ running: { tag: '1.1.0', verified: true }, quarantined: ['v-1.2.0'] });
 
@@ -119,7 +142,13 @@ describe('a rollout', () => {
 
   it('pauses, resumes, promotes and aborts at a person’s word', async () => {
     const mesh = await new Mesh().begin();
-    const held = { ...canaryThenRest, across: { type: 'waves' as const, waves: canaryThenRest.across.type === 'waves' ? canaryThenRest.across.waves.map((wave) => ({ ...wave, approve: true })) : [] } };
+    const held = {
+      ...canaryThenRest,
+      across: {
+        type: 'waves' as const,
+        waves: canaryThenRest.across.type === 'waves' ? canaryThenRest.across.waves.map((wave) => ({ ...wave, approve: true })) : [],
+      },
+    };
     await mesh.release('1.0.0', { gradualRollout: held });
     await mesh.command('pause', { reason: 'lunch' });
     expect(await mesh.offered()).toEqual([]);
@@ -136,7 +165,9 @@ describe('a rollout', () => {
     await mesh.pass(61_000);
     expect(await mesh.offered()).toEqual([]);
     await expect(mesh.command('resume')).rejects.toMatchObject({ code: 'scheduler.rollout.missing', kind: 'missing' });
-    await expect(mesh.ask('scheduler.pause', { deployment: 'chekout', environment: 'production' })).rejects.toThrow(/no deployment chekout\. There are: checkout/);
+    await expect(mesh.ask('scheduler.pause', { deployment: 'chekout', environment: 'production' })).rejects.toThrow(
+      /no deployment chekout\. There are: checkout/,
+    );
   });
 
   it('goes back by hand, a target or all of them, and a released quarantine lets the version come again', async () => {
@@ -147,12 +178,52 @@ describe('a rollout', () => {
     await mesh.work();
     expect((await mesh.command('rollback', { resource: 'host-2', reason: 'slow' })).done).toMatch(/host-2 to 1.0.0/);
     await mesh.work();
-    expect((await mesh.cell()).running).toEqual([{ version: '1.1.0', count: 2, verified: 2 }, { version: '1.0.0', count: 1, verified: 1 }]);
+    expect((await mesh.cell()).running).toEqual([
+      { version: '1.1.0', count: 2, verified: 2 },
+      { version: '1.0.0', count: 1, verified: 1 },
+    ]);
     await mesh.command('rollback');
     await mesh.work();
     expect((await mesh.cell()).running).toEqual([{ version: '1.0.0', count: 3, verified: 3 }]);
     await mesh.ask('scheduler.releaseQuarantine', { deployment: 'checkout', environment: 'production', version: '1.1.0' });
     await mesh.work();
     expect((await mesh.cell()).running).toEqual([{ version: '1.1.0', count: 3, verified: 3 }]);
+  });
+
+  it('puts the last good version back where a rejected one runs, and stops it where it is on its way', async () => {
+    const mesh = await new Mesh({ verification: [health] }).begin();
+    await mesh.release('1.0.0');
+    await mesh.work();
+    await mesh.release('1.1.0', { gradualRollout: canaryThenRest });
+    await mesh.work({}, 2);
+    expect(await mesh.letters('1.1.0')).toBe('sjj');
+    await mesh.publish('1.1.0', 'rejected', 2);
+    await mesh.work();
+    expect((await mesh.cell()).running).toEqual([{ version: '1.0.0', count: 3, verified: 3 }]);
+    expect((await mesh.cell()).quarantined).toMatchObject([
+      { version: '1.1.0', resource: 'host-1', because: 'version 1.1.0 was rejected' },
+    ]);
+  });
+
+  it('lets a target that appears later join, and one that is gone leave', async () => {
+    const mesh = await new Mesh().begin();
+    await mesh.publish('1.0.0');
+    await mesh.decide(mesh.decision('1.0.0', 'allowed', { gradualRollout: { ...canaryThenRest, maxInFlight: 1 } }));
+    const doc = {
+      identifier: 'host-9',
+      name: 'host-9',
+      kind: 'host',
+      version: 'v1',
+      metadata: {},
+      config: { address: 'host-9' },
+      variables: {},
+    };
+    const targets = { deployment: 'checkout', environment: 'production', added: ['host-9'], removed: ['host-3'] };
+    await mesh.inventory({ kind: 'resource', name: 'host-9', doc }, { kind: 'targets', name: 'checkout/production', doc: targets });
+    expect(await mesh.letters('1.0.0')).toBe('j.x');
+    await mesh.decide(mesh.decision('1.0.0', 'allowed', { gradualRollout: { ...canaryThenRest, maxInFlight: 1 } }));
+    await mesh.work();
+    expect(await mesh.letters('1.0.0')).toBe('ssxs');
+    expect((await mesh.cell()).running).toEqual([{ version: '1.0.0', count: 3, verified: 0 }]);
   });
 });

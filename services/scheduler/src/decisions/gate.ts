@@ -29,10 +29,16 @@ export function sentencesOf(group: DecisionGroup): string[] {
  * I2: open only when a decision says `allowed`, for this target as it is now, at this time. No decision, a decision that has not seen the
  * target's last change, and one whose time has passed are all not yes.
  */
-export function gateAt(indexed: IndexedDecision | undefined, resource: string, targetRevision: number | undefined, now: number): GateAnswer {
+export function gateAt(
+  indexed: IndexedDecision | undefined,
+  resource: string,
+  targetRevision: number | undefined,
+  now: number,
+): GateAnswer {
   if (!indexed) return closed('the policy service has not decided yet');
   if (targetRevision === undefined) return closed(`${resource} is no release target any more`);
-  if (targetRevision > indexed.decision.inventoryRevision) return closed('the target has changed since the last decision; a new one is on its way');
+  if (targetRevision > indexed.decision.inventoryRevision)
+    return closed('the target has changed since the last decision; a new one is on its way');
   const group = indexed.groupOf(resource);
   if (!group) return closed('the last decision does not speak of this target');
   if (group.verdict !== 'allowed') return closed(sentencesOf(group).join('; ') || `the decision is ${group.verdict}`);

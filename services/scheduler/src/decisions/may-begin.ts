@@ -11,7 +11,11 @@ export async function mayBeginIn(work: Work, rollout: RolloutRow, events: readon
   if (!rollout.members.includes('.') && !events.some(bringsPending)) return () => false;
   const { deployment, environment, versionId } = rollout;
   const decision = (await work.loadDecisions(rollout, [versionId])).get(versionId);
-  const others = await work.tx.find(jobTable, { deployment, environment, occupies: true, rolloutId: { not: rollout.id } }, { only: ['id', 'resource'] });
+  const others = await work.tx.find(
+    jobTable,
+    { deployment, environment, occupies: true, rolloutId: { not: rollout.id } },
+    { only: ['id', 'resource'] },
+  );
   const taken = new Set(others.filter((job) => !work.jobs.has(job)).map((job) => job.resource));
   for (const job of work.jobs.all()) if (job.occupies && placeKey(job) === placeKey(rollout)) taken.add(job.resource);
   const targets = work.inventory.targets(deployment, environment);

@@ -7,7 +7,10 @@ const known = new WeakMap<Obligations, string>();
 export function obligationsKey(obligations: Obligations): string {
   let key = known.get(obligations);
   if (key === undefined) {
-    key = createHash('sha256').update(JSON.stringify(sorted(obligations))).digest('hex').slice(0, 16);
+    key = createHash('sha256')
+      .update(JSON.stringify(sorted(obligations)))
+      .digest('hex')
+      .slice(0, 16);
     known.set(obligations, key);
   }
   return key;

@@ -18,7 +18,11 @@ export async function takeDecisions(world: World, decisions: readonly NumberedDe
     taken += await inPlaces(world, [place], async (work) => {
       const newer = await store(work, place, group);
       if (newer.length === 0) return 0;
-      await closeGates(work, place, newer.map((decision) => decision.versionId));
+      await closeGates(
+        work,
+        place,
+        newer.map((decision) => decision.versionId),
+      );
       work.replan.set(placeKey(place), place);
       return newer.length;
     });
@@ -28,7 +32,8 @@ export async function takeDecisions(world: World, decisions: readonly NumberedDe
 
 async function store(work: Work, place: Place, decisions: readonly NumberedDecision[]): Promise<NumberedDecision[]> {
   const newest = new Map<string, NumberedDecision>();
-  for (const decision of decisions) if (decision.number > (newest.get(decision.versionId)?.number ?? 0)) newest.set(decision.versionId, decision);
+  for (const decision of decisions)
+    if (decision.number > (newest.get(decision.versionId)?.number ?? 0)) newest.set(decision.versionId, decision);
   const known = await work.tx.find(decisionTable, { ...place, versionId: [...newest.keys()] }, { only: ['versionId', 'number'] });
   for (const row of known) if ((newest.get(row.versionId)?.number ?? 0) <= row.number) newest.delete(row.versionId);
   const rows = [...newest.values()];
@@ -73,7 +78,9 @@ async function closeGate(work: Work, row: RolloutRow, closedFor: (resource: stri
     return because !== undefined;
   });
   if (reason === undefined) return;
-  const nothingBegun = [...row.members].every((letter, ordinal) => letter === '.' || letter === 'x' || (letter === 'j' && (unbegun.has(ordinal) || row.backlog.includes(ordinal))));
+  const nothingBegun = [...row.members].every(
+    (letter, ordinal) => letter === '.' || letter === 'x' || (letter === 'j' && (unbegun.has(ordinal) || row.backlog.includes(ordinal))),
+  );
   if (nothingBegun && closed.every(Boolean)) {
     work.rollouts.change(row, { withdrawn: true });
     work.rolloutEvents.push({ id: row.id, event: { type: 'abort', because: `nothing had begun, and it may not any more: ${reason}` } });
@@ -82,13 +89,16 @@ async function closeGate(work: Work, row: RolloutRow, closedFor: (resource: stri
   for (const [ordinal, job] of unbegun) if (closed[ordinal]) stepJob(work, job, { type: 'withdraw', because: reason });
   const kept = row.backlog.filter((ordinal) => !closed[ordinal]);
   if (kept.length === row.backlog.length) return;
-  for (const ordinal of row.backlog) if (closed[ordinal]) work.rolloutEvents.push({ id: row.id, event: { type: 'member', ordinal, letter: '.' } });
+  for (const ordinal of row.backlog)
+    if (closed[ordinal]) work.rolloutEvents.push({ id: row.id, event: { type: 'member', ordinal, letter: '.' } });
   work.rollouts.change(row, { backlog: kept });
 }
 
 /** The first attempts of members that no agent has claimed, by ordinal. */
 async function unbegunJobs(work: Work, row: RolloutRow): Promise<Map<number, JobRow>> {
   if (!row.members.includes('j')) return new Map();
-  const jobs = work.jobs.loaded(await work.tx.find(jobTable, { rolloutId: row.id, state: ['queued', 'dispatched'], rollback: false, attempt: 1 }));
+  const jobs = work.jobs.loaded(
+    await work.tx.find(jobTable, { rolloutId: row.id, state: ['queued', 'dispatched'], rollback: false, attempt: 1 }),
+  );
   return new Map(jobs.filter((job) => job.claimedAt === undefined && job.ordinal !== undefined).map((job) => [job.ordinal as number, job]));
 }

@@ -23,7 +23,15 @@ export async function admitJobs(work: Work, rows: readonly JobRow[]): Promise<vo
 }
 
 function hold(work: Work, row: JobRow, held: Held, because: string): void {
-  work.jobs.change(row, { state: 'queued', dispatchedAt: undefined, pickupUntil: undefined, held, heldBecause: because, wakeAt: work.now + HELD_WAKE_MS, occupies: held === 'concurrency' });
+  work.jobs.change(row, {
+    state: 'queued',
+    dispatchedAt: undefined,
+    pickupUntil: undefined,
+    held,
+    heldBecause: because,
+    wakeAt: work.now + HELD_WAKE_MS,
+    occupies: held === 'concurrency',
+  });
 }
 
 function offer(work: Work, row: JobRow): void {
@@ -37,7 +45,11 @@ async function holdRollbacks(work: Work, jobs: readonly JobRow[]): Promise<JobRo
   const { deployment, environment } = jobs[0] as JobRow;
   const place = { deployment, environment };
   const asking = new Set(jobs.map((row) => row.id));
-  const stored = await work.tx.find(jobTable, { ...place, resource: [...new Set(jobs.map((row) => row.resource))], occupies: true }, { only: ['id', 'resource'] });
+  const stored = await work.tx.find(
+    jobTable,
+    { ...place, resource: [...new Set(jobs.map((row) => row.resource))], occupies: true },
+    { only: ['id', 'resource'] },
+  );
   const taken = new Set(stored.filter((row) => !asking.has(row.id) && !work.jobs.has(row)).map((row) => row.resource));
   for (const row of work.jobs.all()) if (row.occupies && placeKey(row) === placeKey(place)) taken.add(row.resource);
   const decisions = await work.loadDecisions(place);

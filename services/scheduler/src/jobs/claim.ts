@@ -27,14 +27,23 @@ export async function answerClaims(work: Work, claims: readonly Claim[]): Promis
   await work.loadRollouts(rows.flatMap((row) => row.rolloutId ?? []));
   await work.loadReleases(rows.map((row) => row.releaseId));
   const closed = await closedGates(work, rows);
-  const pools = new Map((await work.tx.find(agentTable, { agent: [...new Set(claims.map((claim) => claim.agent))] }, { only: ['agent', 'pool'] })).map((row) => [row.agent, row.pool]));
+  const pools = new Map(
+    (await work.tx.find(agentTable, { agent: [...new Set(claims.map((claim) => claim.agent))] }, { only: ['agent', 'pool'] })).map(
+      (row) => [row.agent, row.pool],
+    ),
+  );
   const measured = await measuredSoFar(work, rows);
   return claims.map((claim): ClaimAnswer => {
     const row = work.jobs.get({ id: claim.job });
     if (!row) return { job: claim.job, granted: false, code: 'job.claim.missing', because: 'there is no such job' };
     const pool = pools.get(claim.agent);
     if (pool !== undefined && pool !== row.pool)
-      return { job: row.id, granted: false, code: 'job.claim.pool', because: `the job is for pool ${row.pool}, and ${claim.agent} is in ${pool}` };
+      return {
+        job: row.id,
+        granted: false,
+        code: 'job.claim.pool',
+        because: `the job is for pool ${row.pool}, and ${claim.agent} is in ${pool}`,
+      };
     const refusal = refuseClaim(row, claim.agent, claim.attempt);
     if (refusal) return { job: row.id, granted: false, ...refusal };
     // What somebody has held may have begun: it is granted so that it is looked after.
@@ -67,7 +76,10 @@ async function closedGates(work: Work, rows: readonly JobRow[]): Promise<(row: J
   const decisions = new Map<string, Awaited<ReturnType<Work['loadDecisions']>>>();
   for (const [key, group] of Map.groupBy(rows, placeKey)) {
     const versions = group.some((row) => row.rollback) ? undefined : [...new Set(group.map((row) => row.versionId))];
-    decisions.set(key, await work.loadDecisions({ deployment: (group[0] as JobRow).deployment, environment: (group[0] as JobRow).environment }, versions));
+    decisions.set(
+      key,
+      await work.loadDecisions({ deployment: (group[0] as JobRow).deployment, environment: (group[0] as JobRow).environment }, versions),
+    );
   }
   return (row) => {
     if (row.kind === 'verify') return undefined;
@@ -75,12 +87,23 @@ async function closedGates(work: Work, rows: readonly JobRow[]): Promise<(row: J
     if (row.rollback) return frozen(work, row, freezeOfRollbacks(known.values(), row.resource));
     const rollout = row.rolloutId === undefined ? undefined : work.rollout(row.rolloutId);
     if (rollout && (rollout.state !== 'running' || rollout.ending))
-      return withdrawn(work, row, 'job.claim.rollout', `the rollout is ${rollout.state}${rollout.because === undefined ? '' : `: ${rollout.because}`}`);
+      return withdrawn(
+        work,
+        row,
+        'job.claim.rollout',
+        `the rollout is ${rollout.state}${rollout.because === undefined ? '' : `: ${rollout.because}`}`,
+      );
     const status = work.inventory.versions.byId(row.versionId)?.status;
     if (status !== 'ready') return withdrawn(work, row, 'job.claim.version', `version ${row.version} is ${status ?? 'unknown'}`);
-    const answer = gateAt(known.get(row.versionId), row.resource, work.inventory.targetRevision(row.deployment, row.environment, row.resource), work.now);
+    const answer = gateAt(
+      known.get(row.versionId),
+      row.resource,
+      work.inventory.targetRevision(row.deployment, row.environment, row.resource),
+      work.now,
+    );
     if (answer.open) return undefined;
-    if (answer.expired) return { job: row.id, granted: false, code: 'job.claim.early', because: answer.because, retryAfterMs: NEXT_DECISION_MS };
+    if (answer.expired)
+      return { job: row.id, granted: false, code: 'job.claim.early', because: answer.because, retryAfterMs: NEXT_DECISION_MS };
     return withdrawn(work, row, 'job.claim.gate', answer.because);
   };
 }

@@ -27,12 +27,20 @@ export class JobCommands {
   /** A person's word on what nobody else can know: a job of unknown outcome, or a verification without a verdict. */
   resolve(command: ParsedRequestOf<'scheduler.resolve'>, caller: Caller): Promise<{ done: string }> {
     return this.withJob(command.job, 'Resolving', async (work, row) => {
-      const undecided = row.kind === 'verify' && row.finishedAt !== undefined && (row.verdict === 'inconclusive' || row.verdict === 'error');
+      const undecided =
+        row.kind === 'verify' && row.finishedAt !== undefined && (row.verdict === 'inconclusive' || row.verdict === 'error');
       if (undecided) {
-        work.jobs.change(row, { verdict: command.as === 'succeeded' ? 'passed' : 'failed', verdictSentence: `${caller.name} says so: ${command.reason}`, occupies: false });
+        work.jobs.change(row, {
+          verdict: command.as === 'succeeded' ? 'passed' : 'failed',
+          verdictSentence: `${caller.name} says so: ${command.reason}`,
+          occupies: false,
+        });
         work.ended.push({ row, withdrawn: false });
       } else if (row.state === 'unknown') stepJob(work, row, { type: 'resolve', as: command.as, by: `${caller.name} (${command.reason})` });
-      else throw conflict(`Resolving job ${row.id}: it is ${row.state}; only a job of unknown outcome, or a verification without a verdict, waits for a person's word.`);
+      else
+        throw conflict(
+          `Resolving job ${row.id}: it is ${row.state}; only a job of unknown outcome, or a verification without a verdict, waits for a person's word.`,
+        );
       work.replan.set(placeKey(row), row);
       await settle(work);
       return `job ${row.id} counts as ${command.as}`;
@@ -41,7 +49,12 @@ export class JobCommands {
 
   private async withJob(id: string, attempted: string, body: (work: Work, row: JobRow) => Promise<string>): Promise<{ done: string }> {
     const places = await placesOf(this.world, [id]);
-    if (places.length === 0) throw new SlipwayError({ code: 'scheduler.job.missing', kind: 'missing', message: `${attempted}: there is no job ${id}. \`slipway status\` and \`slipway watch\` show the ids of jobs.` });
+    if (places.length === 0)
+      throw new SlipwayError({
+        code: 'scheduler.job.missing',
+        kind: 'missing',
+        message: `${attempted}: there is no job ${id}. \`slipway status\` and \`slipway watch\` show the ids of jobs.`,
+      });
     return inPlaces(this.world, places, async (work) => {
       const [row] = await work.loadJobs([id]);
       return { done: await body(work, row as JobRow) };

@@ -36,7 +36,9 @@ export class Desk {
     const ids = batch.flatMap((asked) => ('claim' in asked ? asked.claim : asked.renew).jobs.map(({ job }) => job));
     return inPlaces(this.world, await placesOf(this.world, ids), async (work) => {
       await work.loadJobs([...new Set(ids)]);
-      const claims: Claim[] = batch.flatMap((asked) => ('claim' in asked ? asked.claim.jobs.map((job) => ({ ...job, agent: asked.agent })) : []));
+      const claims: Claim[] = batch.flatMap((asked) =>
+        'claim' in asked ? asked.claim.jobs.map((job) => ({ ...job, agent: asked.agent })) : [],
+      );
       const answers = await answerClaims(work, claims);
       let next = 0;
       return batch.map((asked): Answered => {

@@ -18,7 +18,12 @@ const OVERTAKEN_MS = 500;
  */
 export async function takeReports(world: World, batch: readonly Inbound[]): Promise<ReadonlyMap<string, Settlement>> {
   const settlements = new Map<string, Settlement>();
-  const reports = batch.map((message) => ({ message, agent: agentOf(message.subject), id: message.subject.split('.')[4] ?? '', report: message.body as JobReport }));
+  const reports = batch.map((message) => ({
+    message,
+    agent: agentOf(message.subject),
+    id: message.subject.split('.')[4] ?? '',
+    report: message.body as JobReport,
+  }));
   const ids = reports.map(({ id }) => id);
   await inPlaces(world, await placesOf(world, ids), async (work) => {
     settlements.clear();
@@ -29,7 +34,8 @@ export async function takeReports(world: World, batch: readonly Inbound[]): Prom
       if (settlement) settlements.set(message.id, settlement);
     }
   });
-  for (const [id, settlement] of settlements) if (settlement.kind === 'deadLetter') world.log.warn('a report was refused', { id, ...settlement.error });
+  for (const [id, settlement] of settlements)
+    if (settlement.kind === 'deadLetter') world.log.warn('a report was refused', { id, ...settlement.error });
   return settlements;
 }
 
@@ -42,7 +48,8 @@ function take(work: Work, row: JobRow, agent: string, report: JobReport, message
     });
   const ends = report.verb === 'succeeded' || report.verb === 'failed';
   // The verdict is made of measurements: those that are still on their way are waited for.
-  if (row.kind === 'verify' && ends && missesReports(row, report) && message.attempt <= OVERTAKEN_TRIES) return { kind: 'nak', delayMs: OVERTAKEN_MS };
+  if (row.kind === 'verify' && ends && missesReports(row, report) && message.attempt <= OVERTAKEN_TRIES)
+    return { kind: 'nak', delayMs: OVERTAKEN_MS };
   stepJob(work, row, { type: 'report', agent, report });
   return undefined;
 }

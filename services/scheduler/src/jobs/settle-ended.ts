@@ -25,7 +25,10 @@ export async function settleEnded(work: Work, ended: readonly { row: JobRow; wit
   await work.loadReleases(rows.map((row) => row.releaseId));
   await work.loadRollouts(rows.flatMap((row) => row.rolloutId ?? []));
   await freeSlots(work, rows);
-  const measured = await measurementsOf(work, rows.filter((row) => row.kind === 'verify'));
+  const measured = await measurementsOf(
+    work,
+    rows.filter((row) => row.kind === 'verify'),
+  );
   const verifications: JobRow[] = [];
   for (const { row, withdrawn } of ended) {
     if (row.state !== 'unknown') work.freed.set(placeKey(row), row);
@@ -42,7 +45,10 @@ export async function settleEnded(work: Work, ended: readonly { row: JobRow; wit
 async function loadAround(work: Work, rows: readonly JobRow[]): Promise<void> {
   for (const group of Map.groupBy(rows, placeKey).values()) {
     const { deployment, environment } = group[0] as JobRow;
-    await work.loadTargets({ deployment, environment }, group.map((row) => row.resource));
+    await work.loadTargets(
+      { deployment, environment },
+      group.map((row) => row.resource),
+    );
     await work.quarantinesOf({ deployment, environment });
   }
 }
@@ -73,7 +79,15 @@ function settleWithdrawn(work: Work, row: JobRow): void {
 function settleDeployed(work: Work, row: JobRow, quarantines: readonly QuarantineRow[]): JobRow[] {
   const release = work.release(row.releaseId);
   const { id, versionId, version, versionSequence } = release;
-  work.targets.change(work.target(row), { releaseId: id, versionId, version, versionSequence, verified: false, since: work.now, halted: undefined });
+  work.targets.change(work.target(row), {
+    releaseId: id,
+    versionId,
+    version,
+    versionSequence,
+    verified: false,
+    since: work.now,
+    halted: undefined,
+  });
   const rollout = row.rolloutId === undefined ? undefined : work.rollout(row.rolloutId);
   const own = work.inventory.deployments.get(row.deployment)?.verification ?? [];
   const metrics = rollout ? metricsOf(own, rollout.obligations) : [...own];

@@ -1,10 +1,23 @@
-import { compileExpression, CelFailure, SlipwayError, type DeploymentDoc, type EnvironmentDoc, type Inventory, type Json, type JsonObject, type Version } from '@slipway/core';
+import {
+  compileExpression,
+  CelFailure,
+  SlipwayError,
+  type DeploymentDoc,
+  type EnvironmentDoc,
+  type Inventory,
+  type Json,
+  type JsonObject,
+  type Version,
+} from '@slipway/core';
 import type { JobRow } from '../tables.js';
 
 /** The documents that templates and metric conditions of a job see. A thing that was removed meanwhile is known by its name only. */
 export function activationOf(
   inventory: Inventory,
-  job: Pick<JobRow, 'id' | 'kind' | 'attempt' | 'rollback' | 'releaseId' | 'deployment' | 'environment' | 'resource' | 'versionId' | 'version'>,
+  job: Pick<
+    JobRow,
+    'id' | 'kind' | 'attempt' | 'rollback' | 'releaseId' | 'deployment' | 'environment' | 'resource' | 'versionId' | 'version'
+  >,
   variables: JsonObject,
 ): JsonObject {
   const { deployment, environment, resource } = job;

@@ -1,4 +1,12 @@
-import { createJob, renderTemplate, SlipwayError, type ConcurrencyRule, type JsonObject, type Obligations, type ResourceDoc } from '@slipway/core';
+import {
+  createJob,
+  renderTemplate,
+  SlipwayError,
+  type ConcurrencyRule,
+  type JsonObject,
+  type Obligations,
+  type ResourceDoc,
+} from '@slipway/core';
 import { slugSchema } from '@slipway/contracts';
 import { jobEvent } from '../jobs/job-events.js';
 import type { JobRow, ReleaseRow, Slot } from '../tables.js';
@@ -23,7 +31,18 @@ export function makeDeploy(work: Work, of: DeployOf): JobRow {
   const { release, obligations } = of;
   const { deployment, environment, resource, versionId, version } = release;
   const id = work.world.ids.next();
-  const names = { id, kind: 'deploy', attempt: 1, rollback: of.rollback, releaseId: release.id, deployment, environment, resource, versionId, version } as const;
+  const names = {
+    id,
+    kind: 'deploy',
+    attempt: 1,
+    rollback: of.rollback,
+    releaseId: release.id,
+    deployment,
+    environment,
+    resource,
+    versionId,
+    version,
+  } as const;
   const rendered = of.problem === undefined ? render(work, names, release.variables) : { problem: of.problem };
   const ready = 'pool' in rendered;
   const { leaseMs } = work.world;
@@ -66,7 +85,10 @@ function render(
   try {
     const pool = renderTemplate(deployment.pool, activation);
     const slug = slugSchema.safeParse(pool);
-    if (!slug.success) return { problem: `pool "${String(pool)}", from ${deployment.pool}, is no name of a pool: lower-case letters, digits and inner dashes` };
+    if (!slug.success)
+      return {
+        problem: `pool "${String(pool)}", from ${deployment.pool}, is no name of a pool: lower-case letters, digits and inner dashes`,
+      };
     return { pool: slug.data, config: renderTemplate(deployment.executor, activation) as JobRow['config'] };
   } catch (error) {
     if (error instanceof SlipwayError) return { problem: error.message };

@@ -9,7 +9,7 @@ import { tellRelease } from '../releases/release-events.js';
 import { jobTable, quarantineTable, targetTable, type RolloutRow, type TargetRow } from '../tables.js';
 import { placeKey, type Place, type Work } from '../work.js';
 import type { World } from '../world.js';
-import { memberIs, takeBack, type TakeBack } from './roll-back.js';
+import { memberIs, orderOf, takeBack, type TakeBack } from './roll-back.js';
 
 type Rollback = ParsedRequestOf<'scheduler.rollback'>;
 
@@ -25,7 +25,9 @@ export class RollbackCommands {
       if (!open) return this.targets(work, command, because);
       work.rolloutEvents.push({ id: open.id, event: { type: 'rollback', because } });
       await settle(work);
-      return { done: `${open.deployment} ${open.version} is taken back from ${open.environment}: ${open.ending ? 'running jobs end first' : open.state}` };
+      return {
+        done: `${open.deployment} ${open.version} is taken back from ${open.environment}: ${open.ending ? 'running jobs end first' : open.state}`,
+      };
     });
   }
 
@@ -38,21 +40,35 @@ export class RollbackCommands {
     const { deployment, environment } = command;
     const rows = await this.runningTargets(work, command);
     await this.refuseBusy(work, command, rows);
-    const rollouts = await work.loadRolloutsOf({ deployment, environment }, { versions: [...new Set(rows.map((row) => row.versionId as string))] });
-    const orders: TakeBack[] = rows.map((row) => order(work, row, rollouts, because));
-    for (const { rolloutId, ordinal } of orders) memberIs(work, { ...(rolloutId === undefined ? {} : { rolloutId }), ...(ordinal === undefined ? {} : { ordinal }) }, 'b', because);
+    const rollouts = await work.loadRolloutsOf(
+      { deployment, environment },
+      { versions: [...new Set(rows.map((row) => row.versionId as string))] },
+    );
+    const orders: TakeBack[] = rows.map((row) => orderOf(work, row, rollouts, because));
+    for (const { rolloutId, ordinal } of orders)
+      memberIs(work, { ...(rolloutId === undefined ? {} : { rolloutId }), ...(ordinal === undefined ? {} : { ordinal }) }, 'b', because);
     await settle(work);
     const { back, none } = await takeBack(work, { deployment, environment }, orders, true);
-    if (back.length === 0) throw new SlipwayError({ code: 'scheduler.rollback.none', kind: 'conflict', message: `Rolling back ${deployment} in ${environment}: ${none.map((one) => `${one.resource}: ${one.because}`).join('; ')}.` });
+    if (back.length === 0)
+      throw new SlipwayError({
+        code: 'scheduler.rollback.none',
+        kind: 'conflict',
+        message: `Rolling back ${deployment} in ${environment}: ${none.map((one) => `${one.resource}: ${one.because}`).join('; ')}.`,
+      });
     const stays = none.length > 0 ? `; ${none.length} stay: ${none.map((one) => `${one.resource} (${one.because})`).join(', ')}` : '';
-    return { done: `${back.length} of ${rows.length} go back: ${back.map((job) => `${job.resource} to ${job.version}`).join(', ')}${stays}` };
+    return {
+      done: `${back.length} of ${rows.length} go back: ${back.map((job) => `${job.resource} to ${job.version}`).join(', ')}${stays}`,
+    };
   }
 
   /** The targets meant: one, or all that run the version; without a version the newest that runs there. Newest deployment first. */
   private async runningTargets(work: Work, { deployment, environment, resource, version }: Rollback): Promise<TargetRow[]> {
     const all = await work.tx.find(targetTable, { deployment, environment, ...(resource === undefined ? {} : { resource }) });
     const running = work.targets.loaded(all).filter((row) => row.versionId !== undefined);
-    const newest = running.reduce<TargetRow | undefined>((a, b) => (a && (a.versionSequence ?? 0) >= (b.versionSequence ?? 0) ? a : b), undefined);
+    const newest = running.reduce<TargetRow | undefined>(
+      (a, b) => (a && (a.versionSequence ?? 0) >= (b.versionSequence ?? 0) ? a : b),
+      undefined,
+    );
     const wanted = version ?? newest?.version;
     const found = running.filter((row) => row.version === wanted).sort((a, b) => (b.since ?? 0) - (a.since ?? 0));
     if (found.length > 0) return found;
@@ -66,7 +82,11 @@ export class RollbackCommands {
   }
 
   private async refuseBusy(work: Work, { deployment, environment }: Place, rows: readonly TargetRow[]): Promise<void> {
-    const busy = await work.tx.find(jobTable, { deployment, environment, resource: rows.map((row) => row.resource), occupies: true }, { only: ['id', 'resource', 'state', 'kind'], limit: 5 });
+    const busy = await work.tx.find(
+      jobTable,
+      { deployment, environment, resource: rows.map((row) => row.resource), occupies: true },
+      { only: ['id', 'resource', 'state', 'kind'], limit: 5 },
+    );
     if (busy.length === 0) return;
     throw new SlipwayError({
       code: 'scheduler.target.busy',
@@ -84,22 +104,24 @@ export class RollbackCommands {
       const released = rows.filter((row) => row.version === version && (resource === undefined || row.resource === resource));
       if (released.length === 0) {
         const there = [...new Set(rows.map((row) => `${row.version} at ${row.resource}`))].join(', ');
-        throw new SlipwayError({ code: 'scheduler.quarantine.missing', kind: 'missing', message: `Releasing ${deployment} ${version} in ${environment}: it is not quarantined there. ${there ? `Quarantined: ${there}` : 'Nothing is'}.` });
+        throw new SlipwayError({
+          code: 'scheduler.quarantine.missing',
+          kind: 'missing',
+          message: `Releasing ${deployment} ${version} in ${environment}: it is not quarantined there. ${there ? `Quarantined: ${there}` : 'Nothing is'}.`,
+        });
       }
       await work.tx.remove(quarantineTable, { ...place, version, resource: released.map((row) => row.resource) });
-      await work.loadTargets(place, released.map((row) => row.resource));
+      await work.loadTargets(
+        place,
+        released.map((row) => row.resource),
+      );
       rows.splice(0, rows.length, ...rows.filter((row) => !released.includes(row)));
-      for (const row of released) tellRelease(work, row, 'quarantineReleased', { state: 'rolledBack', verified: false }, rows, spoken('released', command, caller));
+      for (const row of released)
+        tellRelease(work, row, 'quarantineReleased', { state: 'rolledBack', verified: false }, rows, spoken('released', command, caller));
       work.replan.set(placeKey(place), place);
-      return { done: `${deployment} ${version} may go to ${released.map((row) => row.resource).join(', ')} again, when its policies allow it` };
+      return {
+        done: `${deployment} ${version} may go to ${released.map((row) => row.resource).join(', ')} again, when its policies allow it`,
+      };
     });
   }
-}
-
-function order(work: Work, row: TargetRow, rollouts: readonly RolloutRow[], because: string): TakeBack {
-  const { resource, versionId, version } = row as TargetRow & { versionId: string; version: string };
-  const from = rollouts.findLast((rollout) => rollout.versionId === versionId && work.ordinalOf(rollout, resource) !== undefined) ?? rollouts.at(-1);
-  const ordinal = from ? work.ordinalOf(from, resource) : undefined;
-  if (!from) throw new SlipwayError({ code: 'scheduler.rollback.unknown', kind: 'conflict', message: `Rolling back ${resource}: no rollout of ${version} is on record for it.` });
-  return { resource, versionId, version, because, obligations: from.obligations, ...(ordinal === undefined ? {} : { rolloutId: from.id, ordinal }) };
 }

@@ -1,8 +1,8 @@
-import { planRollback, type Obligations, type ReleaseRecord } from '@slipway/core';
+import { planRollback, SlipwayError, type Obligations, type ReleaseRecord } from '@slipway/core';
 import { admitJobs } from '../jobs/admit.js';
 import { makeDeploy } from '../releases/make-deploy.js';
 import { tellRelease } from '../releases/release-events.js';
-import { releaseTable, type JobRow, type ReleaseRow, type RolloutRow } from '../tables.js';
+import { releaseTable, type JobRow, type ReleaseRow, type RolloutRow, type TargetRow } from '../tables.js';
 import type { Place, Work } from '../work.js';
 
 /** One target that is to give a version back. */
@@ -19,7 +19,15 @@ export interface TakeBack {
 /** Core's planner ordered these members of a rollout back, newest first. */
 export async function rollBackMembers(work: Work, row: RolloutRow, ordinals: readonly number[], because: string): Promise<void> {
   const { versionId, version, obligations, id: rolloutId } = row;
-  const orders = ordinals.map((ordinal) => ({ resource: row.plan.members[ordinal] as string, ordinal, rolloutId, versionId, version, obligations, because }));
+  const orders = ordinals.map((ordinal) => ({
+    resource: row.plan.members[ordinal] as string,
+    ordinal,
+    rolloutId,
+    versionId,
+    version,
+    obligations,
+    because,
+  }));
   await takeBack(work, row, orders, false);
 }
 
@@ -29,13 +37,22 @@ const HISTORY_COLUMNS = ['id', 'deployment', 'environment', 'resource', 'version
  * Bring targets of one place back to the last release that succeeded and was verified there (I9), with the variables it had. The version they
  * give back is quarantined there. Where there is no such release the target stays, halted, and says so. Gives what became of each.
  */
-export async function takeBack(work: Work, place: Place, orders: readonly TakeBack[], byHand: boolean): Promise<{ back: JobRow[]; none: { resource: string; because: string }[] }> {
+export async function takeBack(
+  work: Work,
+  place: Place,
+  orders: readonly TakeBack[],
+  byHand: boolean,
+): Promise<{ back: JobRow[]; none: { resource: string; because: string }[] }> {
   const { deployment, environment } = place;
   const resources = orders.map((order) => order.resource);
   await work.loadTargets({ deployment, environment }, resources);
   await work.quarantinesOf({ deployment, environment });
   await work.flush();
-  const stored = await work.tx.find(releaseTable, { deployment, environment, resource: resources }, { only: HISTORY_COLUMNS, orderBy: { createdAt: 'asc', id: 'asc' } });
+  const stored = await work.tx.find(
+    releaseTable,
+    { deployment, environment, resource: resources },
+    { only: HISTORY_COLUMNS, orderBy: { createdAt: 'asc', id: 'asc' } },
+  );
   const history = Map.groupBy(work.releases.loaded(stored), (release) => release.resource);
   const untouched = byHand ? new Set<string>() : await untouchedBy(work, orders, history);
   const back: JobRow[] = [];
@@ -71,7 +88,13 @@ async function untouchedBy(work: Work, orders: readonly TakeBack[], history: Rea
   return untouched;
 }
 
-async function takeBackOne(work: Work, place: Place, order: TakeBack, history: ReleaseRow[], byHand: boolean): Promise<{ job: JobRow } | { none: string }> {
+async function takeBackOne(
+  work: Work,
+  place: Place,
+  order: TakeBack,
+  history: ReleaseRow[],
+  byHand: boolean,
+): Promise<{ job: JobRow } | { none: string }> {
   const { deployment, environment } = place;
   const { resource, versionId, version, because } = order;
   const told = { deployment, environment, resource, versionId, version };
@@ -110,15 +133,28 @@ async function takeBackOne(work: Work, place: Place, order: TakeBack, history: R
 }
 
 /** The version does not come to this target by itself any more, and everyone is told. */
-async function stayAway(work: Work, { deployment, environment }: Place, { resource, versionId, version }: TakeBack, because: string): Promise<void> {
+async function stayAway(
+  work: Work,
+  { deployment, environment }: Place,
+  { resource, versionId, version }: TakeBack,
+  because: string,
+): Promise<void> {
   const told = { deployment, environment, resource, versionId, version };
   const fresh = await work.quarantine({ ...told, because, at: work.now });
   if (fresh) tellRelease(work, told, 'quarantined', { state: 'failed', verified: false }, await work.quarantinesOf(told), because);
 }
 
-export function memberIs(work: Work, of: { rolloutId?: string; ordinal?: number }, letter: 'v' | 's' | 'f' | 'u' | '.' | 'b' | 'r', because?: string): void {
+export function memberIs(
+  work: Work,
+  of: { rolloutId?: string; ordinal?: number },
+  letter: 'v' | 's' | 'f' | 'u' | '.' | 'b' | 'r',
+  because?: string,
+): void {
   if (of.rolloutId === undefined || of.ordinal === undefined) return;
-  work.rolloutEvents.push({ id: of.rolloutId, event: { type: 'member', ordinal: of.ordinal, letter, ...(because === undefined ? {} : { because }) } });
+  work.rolloutEvents.push({
+    id: of.rolloutId,
+    event: { type: 'member', ordinal: of.ordinal, letter, ...(because === undefined ? {} : { because }) },
+  });
 }
 
 function* barredAt(work: Work, quarantines: readonly { resource: string; versionId: string }[], resource: string): Iterable<string> {
@@ -129,5 +165,29 @@ function* barredAt(work: Work, quarantines: readonly { resource: string; version
 function recordOf(release: ReleaseRow): ReleaseRecord[] {
   if (release.state === 'cancelled') return [];
   const { id, versionId, version, createdAt, state, verified, restores } = release;
-  return [{ id, versionId, version, at: createdAt, outcome: state === 'pending' ? 'started' : state, verified, rollback: restores !== undefined }];
+  return [
+    { id, versionId, version, at: createdAt, outcome: state === 'pending' ? 'started' : state, verified, rollback: restores !== undefined },
+  ];
+}
+
+/** What is to be taken back at a target, under the obligations of the rollout that brought it. `rollouts`: of that version, oldest first. */
+export function orderOf(work: Work, row: TargetRow, rollouts: readonly RolloutRow[], because: string): TakeBack {
+  const { resource, versionId, version } = row as TargetRow & { versionId: string; version: string };
+  const from =
+    rollouts.findLast((rollout) => rollout.versionId === versionId && work.ordinalOf(rollout, resource) !== undefined) ?? rollouts.at(-1);
+  const ordinal = from ? work.ordinalOf(from, resource) : undefined;
+  if (!from)
+    throw new SlipwayError({
+      code: 'scheduler.rollback.unknown',
+      kind: 'conflict',
+      message: `Rolling back ${resource}: no rollout of ${version} is on record for it.`,
+    });
+  return {
+    resource,
+    versionId,
+    version,
+    because,
+    obligations: from.obligations,
+    ...(ordinal === undefined ? {} : { rolloutId: from.id, ordinal }),
+  };
 }

@@ -21,7 +21,9 @@ export class RolloutCommands {
 
   resume(command: Command, _: Caller): Promise<{ done: string }> {
     return this.tell(command, 'Resuming', { type: 'resume' }, (row) =>
-      (row.state === 'paused' || row.state === 'halted') && !row.ending ? undefined : `it is ${stateOf(row)}; only a paused or halted rollout can be resumed`,
+      (row.state === 'paused' || row.state === 'halted') && !row.ending
+        ? undefined
+        : `it is ${stateOf(row)}; only a paused or halted rollout can be resumed`,
     );
   }
 
@@ -32,7 +34,9 @@ export class RolloutCommands {
   }
 
   abort(command: Command, caller: Caller): Promise<{ done: string }> {
-    return this.tell(command, 'Aborting', { type: 'abort', because: spoken('aborted', command, caller) }, (row) => (row.ending ? `it is ${stateOf(row)}` : undefined));
+    return this.tell(command, 'Aborting', { type: 'abort', because: spoken('aborted', command, caller) }, (row) =>
+      row.ending ? `it is ${stateOf(row)}` : undefined,
+    );
   }
 
   retryFailed(command: Command, _: Caller): Promise<{ done: string }> {
@@ -41,14 +45,23 @@ export class RolloutCommands {
     );
   }
 
-  private async tell(command: Command, attempted: string, event: RolloutEvent, refuse: (row: RolloutRow) => string | undefined): Promise<{ done: string }> {
+  private async tell(
+    command: Command,
+    attempted: string,
+    event: RolloutEvent,
+    refuse: (row: RolloutRow) => string | undefined,
+  ): Promise<{ done: string }> {
     return inPlaces(this.world, [command], async (work) => {
       const rows = await openRollouts(work, command, attempted);
       const refusals = rows.map((row) => refuse(row));
       const [first] = refusals;
       const { deployment, version, environment } = rows[0] as RolloutRow;
       if (first !== undefined && refusals.every((refusal) => refusal !== undefined))
-        throw new SlipwayError({ code: 'scheduler.rollout.conflict', kind: 'conflict', message: `${attempted} ${deployment} ${version} in ${environment}: ${first}.` });
+        throw new SlipwayError({
+          code: 'scheduler.rollout.conflict',
+          kind: 'conflict',
+          message: `${attempted} ${deployment} ${version} in ${environment}: ${first}.`,
+        });
       for (const row of rows) work.rolloutEvents.push({ id: row.id, event });
       await settle(work);
       return { done: rows.map((row) => `${deployment} ${version} → ${environment} is ${stateOf(row)}`).join('; ') };
@@ -56,7 +69,12 @@ export class RolloutCommands {
   }
 }
 
-const stateOf = (row: RolloutRow): string => (row.ending ? `ending (${row.ending.state}): ${row.ending.because}` : row.because === undefined ? row.state : `${row.state}: ${row.because}`);
+const stateOf = (row: RolloutRow): string =>
+  row.ending
+    ? `ending (${row.ending.state}): ${row.ending.because}`
+    : row.because === undefined
+      ? row.state
+      : `${row.state}: ${row.because}`;
 
 /** `paused by user:ada: the graphs look odd`. */
 export function spoken(verb: string, command: { reason?: string | undefined }, caller: Caller): string {

@@ -11,11 +11,14 @@ export interface RolloutName extends Place {
 export async function openRollouts(work: Work, name: RolloutName, attempted: string): Promise<RolloutRow[]> {
   checkPlace(work, name, attempted);
   const open = await work.loadRolloutsOf(name, { open: true });
-  const version = name.version ?? open.reduce<RolloutRow | undefined>((a, b) => (a && a.versionSequence >= b.versionSequence ? a : b), undefined)?.version;
+  const version =
+    name.version ??
+    open.reduce<RolloutRow | undefined>((a, b) => (a && a.versionSequence >= b.versionSequence ? a : b), undefined)?.version;
   const found = open.filter((row) => row.version === version);
   if (found.length > 0) return found;
   const which = name.version === undefined ? `${name.deployment}` : `${name.deployment} ${name.version}`;
-  const there = open.length > 0 ? `Open there: ${open.map((row) => `${row.version} (${row.state})`).join(', ')}` : 'No rollout is open there';
+  const there =
+    open.length > 0 ? `Open there: ${open.map((row) => `${row.version} (${row.state})`).join(', ')}` : 'No rollout is open there';
   throw new SlipwayError({
     code: 'scheduler.rollout.missing',
     kind: 'missing',

@@ -1,4 +1,12 @@
-import { planRollout, SlipwayError, type MemberLetter, type ResourceDoc, type Rollout, type RolloutState, type Version } from '@slipway/core';
+import {
+  planRollout,
+  SlipwayError,
+  type MemberLetter,
+  type ResourceDoc,
+  type Rollout,
+  type RolloutState,
+  type Version,
+} from '@slipway/core';
 import { chooseDesired, type Desired, type TargetSituation } from '../decisions/choose-desired.js';
 import type { IndexedDecision } from '../decisions/gate.js';
 import { obligationsKey } from '../decisions/obligations-key.js';
@@ -22,7 +30,12 @@ export async function planPlace(work: Work, place: Place): Promise<void> {
     .reverse();
   if (candidates.length === 0) return;
   const open = await work.loadRolloutsOf(place, { open: true });
-  const situations = await situationsAt(work, place, open, candidates.map(({ version }) => version));
+  const situations = await situationsAt(
+    work,
+    place,
+    open,
+    candidates.map(({ version }) => version),
+  );
   for (const desired of chooseDesired(situations, candidates, obligationsKey, work.now)) begin(work, place, desired, open);
 }
 
@@ -64,7 +77,9 @@ function startRollout(work: Work, place: Place, desired: Desired): RolloutRow | 
 function plan(work: Work, place: Place, { version, resources, obligations }: Desired): Rollout | undefined {
   const { deployment, environment } = place;
   const { problems, log, ids } = work.world;
-  const documents = resources.map((resource) => work.inventory.resources.get(resource)).filter((doc): doc is ResourceDoc => doc !== undefined);
+  const documents = resources
+    .map((resource) => work.inventory.resources.get(resource))
+    .filter((doc): doc is ResourceDoc => doc !== undefined);
   const names = { deployment, environment, versionId: version.id, version: version.tag };
   try {
     const planned = planRollout({ id: ids.next(), ...names, targets: documents, obligations, now: work.now });
@@ -79,10 +94,21 @@ function plan(work: Work, place: Place, { version, resources, obligations }: Des
 }
 
 /** What each target runs, what is being brought there, and what was tried there before. */
-async function situationsAt(work: Work, place: Place, open: readonly RolloutRow[], candidates: readonly Version[]): Promise<TargetSituation[]> {
+async function situationsAt(
+  work: Work,
+  place: Place,
+  open: readonly RolloutRow[],
+  candidates: readonly Version[],
+): Promise<TargetSituation[]> {
   const { deployment, environment } = place;
-  const over = (await work.loadRolloutsOf(place, { versions: candidates.map((version) => version.id) })).filter((row) => row.finishedAt !== undefined);
-  const rows = await work.tx.find(targetTable, { deployment, environment }, { only: ['deployment', 'environment', 'resource', 'versionSequence'] });
+  const over = (await work.loadRolloutsOf(place, { versions: candidates.map((version) => version.id) })).filter(
+    (row) => row.finishedAt !== undefined,
+  );
+  const rows = await work.tx.find(
+    targetTable,
+    { deployment, environment },
+    { only: ['deployment', 'environment', 'resource', 'versionSequence'] },
+  );
   const runs = new Map(rows.map((row) => [row.resource, row.versionSequence ?? 0]));
   const busy = await busyTargets(work, place);
   const quarantines = await work.quarantinesOf(place);

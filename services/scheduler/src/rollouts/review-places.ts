@@ -1,5 +1,6 @@
 import { closeGates } from '../decisions/take-decisions.js';
 import { inPlaces } from '../in-places.js';
+import { takeBackRejected } from '../rollback/take-back-rejected.js';
 import { decisionTable } from '../tables.js';
 import { placeKey, type Place, type Work } from '../work.js';
 import type { World } from '../world.js';
@@ -21,9 +22,12 @@ async function review(work: Work, place: Place): Promise<void> {
   const open = await work.loadRolloutsOf(place, { open: true });
   const targets = work.inventory.targets(place.deployment, place.environment);
   for (const row of open) {
-    const gone = row.plan.members.flatMap((resource, ordinal) => (row.members[ordinal] === '.' && !targets?.has(resource) ? [ordinal] : []));
+    const gone = row.plan.members.flatMap((resource, ordinal) =>
+      row.members[ordinal] === '.' && !targets?.has(resource) ? [ordinal] : [],
+    );
     if (gone.length > 0) work.rolloutEvents.push({ id: row.id, event: { type: 'exclude', ordinals: gone } });
   }
   await closeGates(work, place, [...new Set(open.map((row) => row.versionId))]);
+  await takeBackRejected(work, place);
   work.replan.set(placeKey(place), place);
 }

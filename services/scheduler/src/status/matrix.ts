@@ -1,6 +1,18 @@
 import type { ParsedRequestOf, StatusCell } from '@slipway/contracts';
 import type { Inventory, InventoryTargets } from '@slipway/core';
-import { agentTable, decisionTable, jobTable, quarantineTable, rolloutTable, targetTable, type DecisionRow, type JobRow, type QuarantineRow, type RolloutRow, type TargetRow } from '../tables.js';
+import {
+  agentTable,
+  decisionTable,
+  jobTable,
+  quarantineTable,
+  rolloutTable,
+  targetTable,
+  type DecisionRow,
+  type JobRow,
+  type QuarantineRow,
+  type RolloutRow,
+  type TargetRow,
+} from '../tables.js';
 import { placeKey } from '../work.js';
 import type { World } from '../world.js';
 import { headOf } from './rollout-views.js';
@@ -32,7 +44,11 @@ export async function showStatus(world: World, request: ParsedRequestOf<'schedul
       reader.find(rolloutTable, { ...where, finishedAt: null }, { orderBy: { createdAt: 'asc' } }),
       reader.find(decisionTable, where),
       reader.find(quarantineTable, where, { orderBy: { at: 'asc' } }),
-      reader.find(jobTable, { ...where, occupies: true, state: ['dispatched', 'unknown', 'actionRequired'] }, { orderBy: { queuedAt: 'asc' }, limit: 5_000 }),
+      reader.find(
+        jobTable,
+        { ...where, occupies: true, state: ['dispatched', 'unknown', 'actionRequired'] },
+        { orderBy: { queuedAt: 'asc' }, limit: 5_000 },
+      ),
       reader.find(agentTable, {}, { only: ['agent', 'pool', 'heardAt'] }),
     ]),
   );
@@ -58,9 +74,17 @@ export async function showStatus(world: World, request: ParsedRequestOf<'schedul
   return { cells };
 }
 
-const by = <Row extends { deployment: string; environment: string }>(rows: readonly Row[]): Map<string, Row[]> => Map.groupBy(rows, placeKey);
+const by = <Row extends { deployment: string; environment: string }>(rows: readonly Row[]): Map<string, Row[]> =>
+  Map.groupBy(rows, placeKey);
 
-function cellOf(inventory: Inventory, pair: InventoryTargets, system: string, rows: Rows, problem: string | undefined, now: number): StatusCell {
+function cellOf(
+  inventory: Inventory,
+  pair: InventoryTargets,
+  system: string,
+  rows: Rows,
+  problem: string | undefined,
+  now: number,
+): StatusCell {
   const { deployment, environment } = pair;
   const rollout = rows.rollouts.at(-1);
   const resources = pair.size;
@@ -76,7 +100,10 @@ function cellOf(inventory: Inventory, pair: InventoryTargets, system: string, ro
 }
 
 function runningOf(targets: readonly TargetRow[]): StatusCell['running'] {
-  const versions = Map.groupBy(targets.filter((row) => row.version !== undefined), (row) => row.version as string);
+  const versions = Map.groupBy(
+    targets.filter((row) => row.version !== undefined),
+    (row) => row.version as string,
+  );
   return [...versions]
     .sort(([, a], [, b]) => (b[0]?.versionSequence ?? 0) - (a[0]?.versionSequence ?? 0))
     .map(([version, running]) => ({ version, count: running.length, verified: running.filter((row) => row.verified).length }));
@@ -89,7 +116,10 @@ function waitingOf(inventory: Inventory, targets: number, { targets: rows, decis
   const onTheirWay = new Set(rollouts.map((row) => row.versionId));
   return decisions
     .map((row) => ({ row, version: inventory.versions.byId(row.versionId) }))
-    .filter(({ row, version }) => version?.status === 'ready' && version.sequence > oldest && row.verdict !== 'allowed' && !onTheirWay.has(row.versionId))
+    .filter(
+      ({ row, version }) =>
+        version?.status === 'ready' && version.sequence > oldest && row.verdict !== 'allowed' && !onTheirWay.has(row.versionId),
+    )
     .sort((a, b) => (b.version?.sequence ?? 0) - (a.version?.sequence ?? 0))
     .slice(0, WAITING_MAX)
     .map(({ row }) => ({
@@ -105,13 +135,20 @@ function attentionOf({ rollouts, targets, jobs, pools }: Rows, problem: string |
   const lines: string[] = [];
   if (problem !== undefined) lines.push(problem);
   for (const row of rollouts)
-    if (row.state === 'paused' || row.state === 'halted') lines.push(`rollout of ${row.version} is ${row.state}${row.because === undefined ? '' : `: ${row.because}`}`);
+    if (row.state === 'paused' || row.state === 'halted')
+      lines.push(`rollout of ${row.version} is ${row.state}${row.because === undefined ? '' : `: ${row.because}`}`);
   for (const row of targets) if (row.halted !== undefined) lines.push(`${row.resource}: ${row.halted}`);
   for (const job of jobs) {
-    if (job.state === 'unknown') lines.push(`${job.resource}: nobody knows what became of job ${job.id}${job.message === undefined ? '' : ` (${job.message})`}; say so with \`slipway resolve ${job.id}\``);
+    if (job.state === 'unknown')
+      lines.push(
+        `${job.resource}: nobody knows what became of job ${job.id}${job.message === undefined ? '' : ` (${job.message})`}; say so with \`slipway resolve ${job.id}\``,
+      );
     if (job.state === 'actionRequired') lines.push(`${job.resource}: ${job.message ?? 'a person must act in the executor’s own system'}`);
   }
-  const alone = jobs.filter((job) => job.state === 'dispatched' && !pools.has(job.pool) && now - (job.dispatchedAt ?? now) > PICKUP_ATTENTION_MS);
-  for (const [pool, waiting] of Map.groupBy(alone, (job) => job.pool)) lines.push(`no agent of pool ${pool} is there; ${waiting.length} ${waiting.length === 1 ? 'job waits' : 'jobs wait'} for one`);
+  const alone = jobs.filter(
+    (job) => job.state === 'dispatched' && !pools.has(job.pool) && now - (job.dispatchedAt ?? now) > PICKUP_ATTENTION_MS,
+  );
+  for (const [pool, waiting] of Map.groupBy(alone, (job) => job.pool))
+    lines.push(`no agent of pool ${pool} is there; ${waiting.length} ${waiting.length === 1 ? 'job waits' : 'jobs wait'} for one`);
   return lines;
 }

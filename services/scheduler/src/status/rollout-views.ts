@@ -12,7 +12,11 @@ const MEMBERS_SHOWN_MAX = 2_000;
 export async function showRollouts(store: Store, request: ParsedRequestOf<'scheduler.rollouts'>): Promise<{ rollouts: RolloutView[] }> {
   const { deployment, environment, id, limit, members } = request;
   return store.read(async (reader) => {
-    const where = { ...(deployment === undefined ? {} : { deployment }), ...(environment === undefined ? {} : { environment }), ...(id === undefined ? {} : { id }) };
+    const where = {
+      ...(deployment === undefined ? {} : { deployment }),
+      ...(environment === undefined ? {} : { environment }),
+      ...(id === undefined ? {} : { id }),
+    };
     const rows = await reader.find(rolloutTable, where, { orderBy: { createdAt: 'desc', id: 'desc' }, limit });
     const rollouts: RolloutView[] = [];
     for (const row of rows) rollouts.push({ ...(headOf(row) as RolloutView), members: members ? await membersOf(reader, row) : [] });
@@ -31,7 +35,17 @@ export function headOf(row: RolloutRow): NonNullable<StatusCell['rollout']> {
     ...(row.ending ? { ending: row.ending.state } : {}),
     waves: plan.waves.map(({ name, from, to, holdMs, approve }) => ({ name, from, to, holdMs, approve })),
     budget: { used: Math.max(0, count('fbr') - row.forgiven), of: plan.failureBudget },
-    counts: { targets: row.members.length, pending: count('.'), running: count('j'), verifying: count('v'), succeeded: count('s'), failed: count('f'), unknown: count('u'), rolledBack: count('r'), rollingBack: count('b') },
+    counts: {
+      targets: row.members.length,
+      pending: count('.'),
+      running: count('j'),
+      verifying: count('v'),
+      succeeded: count('s'),
+      failed: count('f'),
+      unknown: count('u'),
+      rolledBack: count('r'),
+      rollingBack: count('b'),
+    },
     maxInFlight: plan.maxInFlight,
     ...(row.waveDoneAt === undefined ? {} : { waveDoneAt: row.waveDoneAt }),
     ...(row.startedAt === undefined ? {} : { startedAt: row.startedAt }),
@@ -41,9 +55,15 @@ export function headOf(row: RolloutRow): NonNullable<StatusCell['rollout']> {
 }
 
 async function membersOf(reader: Reader, row: RolloutRow): Promise<MemberView[]> {
-  const jobs = row.plan.members.length > MEMBERS_SHOWN_MAX ? [] : await reader.find(jobTable, { rolloutId: row.id }, { orderBy: { queuedAt: 'asc', id: 'asc' } });
+  const jobs =
+    row.plan.members.length > MEMBERS_SHOWN_MAX
+      ? []
+      : await reader.find(jobTable, { rolloutId: row.id }, { orderBy: { queuedAt: 'asc', id: 'asc' } });
   const verifies = jobs.filter((job) => job.kind === 'verify').map((job) => job.id);
-  const measured = Map.groupBy(verifies.length > 0 ? await reader.find(measurementTable, { jobId: verifies }) : [], (measurement) => measurement.jobId);
+  const measured = Map.groupBy(
+    verifies.length > 0 ? await reader.find(measurementTable, { jobId: verifies }) : [],
+    (measurement) => measurement.jobId,
+  );
   const newest = new Map(jobs.map((job) => [job.ordinal, job]));
   const newestVerify = new Map(jobs.filter((job) => job.kind === 'verify').map((job) => [job.ordinal, job]));
   return row.plan.members.map((resource, ordinal): MemberView => {

@@ -16,7 +16,13 @@ export function metricsOf(own: readonly MetricSpec[], obligations: Pick<Obligati
  * The `verify` job that follows a `deploy` job, at the same pool, since only its agents reach the target. Gives the reason when a provider's
  * config has no value: then nothing can be measured, and nothing measured is no pass.
  */
-export function makeVerify(work: Work, deploy: JobRow, metrics: readonly MetricSpec[], variables: JsonObject, obligations: Obligations): JobRow | { problem: string } {
+export function makeVerify(
+  work: Work,
+  deploy: JobRow,
+  metrics: readonly MetricSpec[],
+  variables: JsonObject,
+  obligations: Obligations,
+): JobRow | { problem: string } {
   const id = work.world.ids.next();
   const { releaseId, deployment, environment, resource, versionId, version, rollback, pool } = deploy;
   const names = { id, kind: 'verify', attempt: 1, rollback, releaseId, deployment, environment, resource, versionId, version } as const;
@@ -54,7 +60,9 @@ function longestMs(metrics: readonly MetricSpec[]): number {
 /** Conditions are CEL over `result` and stay as they are; only the provider's config holds templates. */
 function renderProviders(metrics: readonly MetricSpec[], activation: JsonObject): { metrics: MetricSpec[] } | { problem: string } {
   try {
-    return { metrics: metrics.map((metric) => ({ ...metric, provider: renderTemplate(metric.provider, activation) as MetricSpec['provider'] })) };
+    return {
+      metrics: metrics.map((metric) => ({ ...metric, provider: renderTemplate(metric.provider, activation) as MetricSpec['provider'] })),
+    };
   } catch (error) {
     if (error instanceof SlipwayError) return { problem: error.message };
     throw error;

@@ -49,6 +49,13 @@ export function findServer(options: WhereOptions, env: NodeJS.ProcessEnv, cwd: s
       toldBy: join(directory, 'state.json'),
     };
   }
+  if (directory) {
+    throw new SlipwayError({
+      code: 'cli.server.down',
+      kind: 'unavailable',
+      message: `nothing runs on ${directory}; start it with npm start, or slipway --directory ${directory} up`,
+    });
+  }
   const selected = selectedContext(env);
   if (selected) return fromContext(selected, env);
   throw new SlipwayError({

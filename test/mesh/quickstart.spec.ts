@@ -43,7 +43,7 @@ describe('npm start, as a newcomer and as ops use it', () => {
   });
 
   it('answers apply with nothing to change when nothing changed, and diff with exit code 0', () => {
-    const ran = mesh.slipway('diff', 'examples/quickstart');
+    const ran = mesh.slipway('diff', 'examples/quickstart/shop.yaml', 'examples/quickstart/policies.yaml');
     expect(ran.err + ran.out).toContain('0 would change');
     expect(ran.code).toBe(0);
   });

@@ -90,13 +90,13 @@ export class RunningMesh {
     return JSON.parse(ran.out) as T;
   }
 
-  /** The real `nats` CLI with one of the credentials that `up` made. */
-  nats(creds: string, ...args: string[]): Ran {
-    return run(natsCli() ?? 'nats', args, this.natsEnvironment(creds));
+  /** The real `nats` CLI with one of the contexts that `up` made. */
+  nats(context: string, ...args: string[]): Ran {
+    return run(natsCli() ?? 'nats', args, this.natsEnvironment(context));
   }
 
-  natsEnvironment(creds: string): Record<string, string> {
-    return { NATS_URL: this.natsUrl, NATS_CREDS: join(this.directory, 'creds', `${creds}.creds`) };
+  natsEnvironment(context: string): Record<string, string> {
+    return { NATS_CONTEXT: join(this.directory, 'contexts', `${context}.json`) };
   }
 
   get natsUrl(): string {

@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { JetStreamApiError, jetstreamManager } from '@nats-io/jetstream';
+import { jetstreamManager } from '@nats-io/jetstream';
 import { logChunkSchema, type LogChunk } from '@slipway/contracts';
 import { SlipwayError } from '@slipway/core';
 import type { Command } from 'commander';
 import type { Cli, Session } from '../cli.js';
 
+/** Newest jobs of a place among which the one that deployed is found. */
+const JOBS_LOOKED_THROUGH = 50;
 /** Chunks read in one request. */
 const PAGE_CHUNKS = 500;
 /** The stream has no such message. */
@@ -69,7 +71,7 @@ async function readPage(session: Session, subject: string, seq: number): Promise
       next = message.seq + 1;
     }
   } catch (error) {
-    if (!(error instanceof JetStreamApiError) || error.code !== NOT_FOUND_CODE) throw error;
+    if ((error as { code?: unknown }).code !== NOT_FOUND_CODE) throw error;
   }
   return { chunks, next };
 }
@@ -95,10 +97,11 @@ async function findJob(session: Session, name: string, options: LogOptions): Pro
           ...(options.environment ? { environment: options.environment } : {}),
           ...(options.resource ? { resource: options.resource } : {}),
           ...(options.version ? { version: options.version } : {}),
-          limit: 1,
+          limit: JOBS_LOOKED_THROUGH,
         },
   );
-  const job = reply.jobs[0];
+  // Measurements write no log; of a deployment it is the latest deploy job that people mean.
+  const job = reply.jobs.find((candidate) => byId || candidate.kind !== 'verify');
   if (!job)
     throw new SlipwayError({
       code: 'cli.job.missing',

@@ -25,13 +25,13 @@ const SERVICES = ['registry', 'policy', 'scheduler'] as const;
 export type ServiceName = (typeof SERVICES)[number];
 
 /** Credentials that `up` makes, with the tags of people and CI. The admin of one's own machine may do everything. */
-const CREDENTIALS: { file: string; role: Exclude<CredentialRole, 'agent' | 'enrol' | 'system'>; tags: string[] }[] = [
+const CREDENTIALS: { file: string; role: Exclude<CredentialRole, 'agent' | 'enrol' | 'system'>; tags: string[]; context?: string }[] = [
   ...SERVICES.map((role) => ({ file: role, role, tags: [] })),
   { file: 'provision', role: 'provision', tags: [] },
   { file: 'replay', role: 'replay', tags: [] },
-  { file: 'ops', role: 'ops', tags: [] },
-  { file: 'admin', role: 'person', tags: ['role:admin', 'group:releasers'] },
-  { file: 'ci', role: 'ci', tags: ['deployment:*'] },
+  { file: 'ops', role: 'ops', tags: [], context: 'look at everything, change nothing' },
+  { file: 'admin', role: 'person', tags: ['role:admin', 'group:releasers'], context: 'the admin of this machine' },
+  { file: 'ci', role: 'ci', tags: ['deployment:*'], context: 'publish versions' },
 ];
 
 export interface HouseOptions {
@@ -77,6 +77,7 @@ export class House {
       await house.makeCredentials();
       await house.provision(log);
       for (const service of SERVICES) house.startService(service);
+      house.writeContexts();
       house.writeState();
       return house;
     } catch (error) {
@@ -155,6 +156,21 @@ export class House {
       await provision(nc, { replicas: 1 });
     } finally {
       await nc.close();
+    }
+  }
+
+  /** Contexts for the `nats` CLI: address, credential and the inbox that the credential permits, in one file each. */
+  private writeContexts(): void {
+    mkdirSync(join(this.directory, 'contexts'), { recursive: true });
+    for (const { file, context } of CREDENTIALS) {
+      if (!context) continue;
+      const content = {
+        description: `Slipway: ${context}`,
+        url: this.nats.url,
+        creds: this.credentials(file),
+        ...(file === 'ci' ? {} : { inbox_prefix: `_INBOX.${file}` }),
+      };
+      writeFileSync(join(this.directory, 'contexts', `${file}.json`), `${JSON.stringify(content, null, 2)}\n`);
     }
   }
 

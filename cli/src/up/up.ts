@@ -45,7 +45,7 @@ export async function up(options: UpOptions, output: Output): Promise<number> {
       if (options.quickstart) await Promise.race([quickstart(house, session, options, block, say), stop.asked]);
     }
     if (!stop.isAsked()) {
-      for (const line of nextSteps(house, options)) block.log(line);
+      for (const line of nextSteps(options)) block.log(line);
       await stop.asked;
     }
   } finally {
@@ -133,8 +133,8 @@ async function carryFirstVersions(session: Session, block: LiveBlock, say: (line
   say(`${DEPLOYMENTS.join(' and ')} ${FIRST_VERSION} run everywhere, verified`);
 }
 
-function nextSteps(house: House, options: UpOptions): string[] {
-  const creds = (name: string): string => join(options.directory, 'creds', `${name}.creds`);
+function nextSteps(options: UpOptions): string[] {
+  const context = (name: string): string => join(options.directory, 'contexts', `${name}.json`);
   return [
     '',
     'Slipway is up; Ctrl-C stops it. In another terminal:',
@@ -144,11 +144,11 @@ function nextSteps(house: House, options: UpOptions): string[] {
     '  npx slipway explain checkout -e production      why it waits, and what unblocks it',
     '  npx slipway approve checkout 1.1.0 -e production',
     'With the nats CLI:',
-    `  export NATS_URL=${house.natsUrl} NATS_CREDS=${creds('ops')}`,
+    `  export NATS_CONTEXT=${context('ops')}`,
     "  nats sub 'slipway.evt.*.*.production.>'         all that happens in production",
     "  nats sub 'slipway.evt.decision.*.*.waiting'     all that is held up, and why",
     '  nats micro ls',
-    `  nats --creds ${creds('ci')} req slipway.ci.version.checkout '{"tag":"1.2.0"}'`,
+    `  nats --context ${context('ci')} req slipway.ci.version.checkout '{"tag":"1.2.0"}'`,
   ];
 }
 

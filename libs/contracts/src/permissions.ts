@@ -2,8 +2,8 @@ import { operations } from './operations.js';
 import { subjects } from './subjects.js';
 
 /*
- * Who may publish and subscribe what, as data: the scopes of the signing keys, the exports and imports between accounts, and the tables in
- * docs/subjects.md are made from it. Agents and CI live in accounts of their own, because a client can name any subject as the reply of a
+ * Who may publish and subscribe what, as data: the scopes of the signing keys and the exports and imports between accounts are made from it;
+ * docs/subjects.md tells it to people. Agents and CI live in accounts of their own, because a client can name any subject as the reply of a
  * request it may make, and the server then publishes there for it.
  */
 
@@ -27,7 +27,13 @@ export const AGENT_JETSTREAM_PREFIX = 'SERVICES.API';
 /** The tag of an agent's JWT for one queue it may pull from; one tag for each executor of its pool. */
 export const queueTag = (pool: string, executor: string): string => `queue:${pool}_${executor}`;
 
-const OWN_INBOX = '_INBOX.{{name()}}.>';
+/**
+ * Where our own programs take replies; a tree apart from `_INBOX`, which people with the plain `nats` CLI may read as a whole, because
+ * its inboxes are random and cannot be permitted by name. So nobody sees what a service answers to somebody else.
+ */
+export const ownInbox = (name: string): string => `_OWN.${name}`;
+const OWN_INBOX = `${ownInbox('{{name()}}')}.>`;
+const CLI_INBOX = '_INBOX.>';
 
 /** Pull, look at and acknowledge one's own consumer, in both formats of the acknowledgement subject, and write its dead letters. */
 const consumes = (stream: string, consumer: string): string[] => [
@@ -143,7 +149,7 @@ export const scopes: Record<Exclude<CredentialRole, 'system'>, Scope> = {
       '$JS.API.CONSUMER.DURABLE.CREATE.*.*',
       '$JS.API.CONSUMER.INFO.*.*',
     ],
-    subscribe: [OWN_INBOX],
+    subscribe: [OWN_INBOX, '_INBOX.{{name()}}.>'],
   },
   /** Break-glass: puts dead letters back where they came from. */
   replay: {
@@ -157,10 +163,10 @@ export const scopes: Record<Exclude<CredentialRole, 'system'>, Scope> = {
       '$JS.API.STREAM.INFO.DLQ',
       '$JS.API.STREAM.MSG.DELETE.DLQ',
     ],
-    subscribe: [OWN_INBOX],
+    subscribe: [OWN_INBOX, '_INBOX.{{name()}}.>'],
   },
-  ops: { account: 'SERVICES', publish: [...LOOKING, ...DISCOVERY], subscribe: [OWN_INBOX, ...TAILING] },
-  person: { account: 'SERVICES', publish: [...PEOPLE_ASK, ...LOOKING, ...DISCOVERY], subscribe: [OWN_INBOX, ...TAILING] },
+  ops: { account: 'SERVICES', publish: [...LOOKING, ...DISCOVERY], subscribe: [OWN_INBOX, CLI_INBOX, ...TAILING] },
+  person: { account: 'SERVICES', publish: [...PEOPLE_ASK, ...LOOKING, ...DISCOVERY], subscribe: [OWN_INBOX, CLI_INBOX, ...TAILING] },
   agent: {
     account: 'AGENTS',
     publish: [
@@ -173,8 +179,7 @@ export const scopes: Record<Exclude<CredentialRole, 'system'>, Scope> = {
   },
   /** What a one-time token carries: enough to ask for a real credential, once. */
   enrol: { account: 'AGENTS', publish: ['slipway.agt.{{name()}}.rpc.enrol'], subscribe: [OWN_INBOX] },
-  /** Replies in the CI account are only acknowledgements, so plain `nats req` may use its default inbox. */
-  ci: { account: 'CI', publish: ['slipway.ci.version.{{tag(deployment)}}'], subscribe: ['_INBOX.>'] },
+  ci: { account: 'CI', publish: ['slipway.ci.version.{{tag(deployment)}}'], subscribe: [OWN_INBOX, CLI_INBOX] },
 };
 
 /** One way from one account into another: `from` lets `to` use the subject. */

@@ -1,5 +1,5 @@
 import type { OperationName } from '@slipway/contracts';
-import { agentOf, agentRequestSchemas, operations } from '@slipway/contracts';
+import { agentOf, agentRequestSchemas, operations, ownInbox } from '@slipway/contracts';
 import { SlipwayError } from '@slipway/core';
 import type { Log } from '@slipway/runtime';
 import type { Service } from '@nats-io/services';
@@ -39,7 +39,7 @@ export interface Answering {
 /** Requests under way at once; beyond it the answer is "unavailable" at once instead of ever later. */
 const UNDER_WAY_MAX = 1_000;
 /** Replies go to inboxes only: a reply subject may name anything, and this connection may publish more than who asks. */
-const INBOXES = ['_INBOX.', '_R_.'];
+const INBOXES = [ownInbox(''), '_INBOX.', '_R_.'];
 const NOT_SIGNED: Caller = { name: 'user:unsigned', groups: [], role: 'viewer' };
 
 export async function answer(nc: NatsConnection, options: AnswerOptions): Promise<Answering> {

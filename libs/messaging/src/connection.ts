@@ -1,3 +1,4 @@
+import { ownInbox } from '@slipway/contracts';
 import type { Log } from '@slipway/runtime';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { connect } from '@nats-io/transport-node';
@@ -28,7 +29,7 @@ const WAITING_NOTICE_MS = 5_000;
 
 /**
  * Connect and stay connected: waits for a server that is not there yet, reconnects for ever, takes replies in the inbox that the
- * credential's name permits (`_INBOX.<name>.>`), and logs what the server refuses.
+ * credential's name permits (`_OWN.<name>.>`), and logs what the server refuses.
  */
 export async function connectNats(options: ConnectOptions): Promise<NatsConnection> {
   const { log, servers } = options;
@@ -39,7 +40,7 @@ export async function connectNats(options: ConnectOptions): Promise<NatsConnecti
       servers,
       name: options.name,
       authenticator: authenticate(options.creds),
-      inboxPrefix: `_INBOX.${readCredentials(options.creds).name}`,
+      inboxPrefix: ownInbox(readCredentials(options.creds).name),
       waitOnFirstConnect: wait,
       maxReconnectAttempts: -1,
       reconnectTimeWait: RECONNECT_WAIT_MS,

@@ -67,10 +67,10 @@ describe('accounts', () => {
   it('I12: an agent reads nothing but its own inbox and nudges', async () => {
     const agent = await nats.connectAgent('par-3', ['par_command']);
     const refused: string[] = [];
-    for (const subject of ['slipway.>', 'slipway.nudge.par-1', '_INBOX.>', 'slipway.agt.>', '>']) {
+    for (const subject of ['slipway.>', 'slipway.nudge.par-1', '_INBOX.>', '_OWN.>', '_OWN.par-1.>', 'slipway.agt.>', '>']) {
       agent.subscribe(subject, { callback: (error) => void (error && refused.push(subject)) });
     }
-    await eventually('all five are refused', () => refused.length === 5);
+    await eventually('all seven are refused', () => refused.length === 7);
     const nudges: string[] = [];
     agent.subscribe(subjects.agentNudge('par-3'), { callback: (_error, message) => void nudges.push(message.subject) });
     await agent.flush();

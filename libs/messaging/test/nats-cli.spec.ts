@@ -44,8 +44,7 @@ function describeCli(program: string): void {
 
     /** Runs beside this process, which has to answer meanwhile. */
     function run(role: 'ops' | 'person' | 'ci', ...args: string[]): { said: () => string; ended: Promise<number | null>; stop(): void } {
-      const inbox = role === 'ci' ? [] : [`--inbox-prefix=_INBOX.${role === 'person' ? 'ada' : role}`];
-      const child = spawn(program, ['--server', nats.url, '--creds', nats.creds[role], ...inbox, ...args], {
+      const child = spawn(program, ['--server', nats.url, '--creds', nats.creds[role], ...args], {
         stdio: ['ignore', 'pipe', 'pipe'],
       });
       let said = '';

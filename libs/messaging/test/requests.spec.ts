@@ -175,6 +175,19 @@ describe('requests', () => {
     expect(seen).toEqual([]);
   });
 
+  it('are answered where nobody else can look', async () => {
+    const ops = await nats.connect('ops');
+    const seen: string[] = [];
+    ops.subscribe('_INBOX.>', { callback: (_error, message) => void seen.push(message.subject) });
+    let refused = false;
+    ops.subscribe('_OWN.ada.>', { callback: (error) => void (refused ||= error !== null) });
+    await ops.flush();
+    await signed().ask('scheduler.agents', {});
+    await ops.flush();
+    await eventually('the inbox of somebody else is refused', () => refused);
+    expect(seen).toEqual([]);
+  });
+
   it('to nobody fail at once, and say so', async () => {
     await expect(signed().ask('policy.decisions', {})).rejects.toMatchObject({ code: 'messaging.request.unanswered', kind: 'unavailable' });
   });

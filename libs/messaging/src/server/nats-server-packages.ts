@@ -9,11 +9,14 @@ const STEP_TIMEOUT_MS = 180_000;
 
 /** Build the pinned version with Go, which checks the module's sum itself. */
 export async function installWithGo(target: string, options: FindOptions): Promise<void> {
-  const go = ['go', '/usr/local/go/bin/go'].find((name) => name === 'go' || existsSync(name)) ?? 'go';
   const work = mkdtempSync(join(tmpdir(), 'slipway-go-'));
   try {
     options.progress(`nats-server: building ${NATS_VERSION_PINNED} with Go`);
-    await run(go, ['install', `github.com/nats-io/nats-server/v2@v${NATS_VERSION_PINNED}`], work, { ...options.env, GOBIN: work });
+    await run('go', ['install', `github.com/nats-io/nats-server/v2@v${NATS_VERSION_PINNED}`], work, {
+      ...options.env,
+      PATH: `${options.env['PATH'] ?? ''}:/usr/local/go/bin`,
+      GOBIN: work,
+    });
     putInPlace(join(work, 'nats-server'), target);
   } finally {
     rmSync(work, { recursive: true, force: true });

@@ -2,6 +2,7 @@
 // Starts the compiled command, on the Node that comes with the project's dependencies when the one at hand is too old.
 import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
+import module from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -34,5 +35,7 @@ async function run() {
       if (result.status !== 0) process.exit(result.status ?? 1);
     }
   }
+  // Compiled code is kept between commands.
+  module.enableCompileCache?.(path.join(root, 'node_modules', '.cache', 'slipway'));
   await import(main);
 }

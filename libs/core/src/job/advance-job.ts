@@ -141,7 +141,8 @@ function awaitStop(job: Job, time: JobTime): JobStep {
 
 /** A retry that waits has an attempt behind it that did touch the target: it ends as failed, not as if nothing had been. */
 function withdraw(job: Job, because: string, time: JobTime): JobStep {
-  if (wasHeld(job)) return keep(job);
+  // Measuring is no beginning: what is there already gets its verdict.
+  if (wasHeld(job) || job.kind === 'verify') return keep(job);
   if (job.attempt === 1) return endJob(job, 'cancelled', time, { message: because });
   const last = { message: `${job.message ?? `attempt ${job.attempt - 1} failed`}; not tried again: ${because}` };
   return endJob({ ...job, attemptsMax: job.attempt }, 'failed', time, last);

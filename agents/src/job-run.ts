@@ -120,6 +120,7 @@ class ExecutorRun {
       await held.awaitLease(() => this.parts.clock.monotonic());
       if (held.stopped.signal.aborted) return undefined;
       if (held.cancelled.signal.aborted) return { verb: 'cancelled', message: 'cancelled before it began' };
+      if (held.grant.observeOnly) return { verb: 'cancelled', message: 'nothing had begun, and it may not begin any more' };
     }
     if (held.startedAt === undefined) this.say({ verb: 'started' });
     if (seen === 'notStarted') await executor.start(run);

@@ -7,7 +7,10 @@ export const CLAIM_JOBS_MAX = 200;
 
 /** `slipway.agt.<agent>.rpc.claim`: "may I run these?" One request for all that the agent just pulled. */
 export const claimRequestSchema = z.object({
-  jobs: z.array(z.object({ job: z.string(), attempt: z.int().min(1) })).min(1).max(CLAIM_JOBS_MAX),
+  jobs: z
+    .array(z.object({ job: z.string(), attempt: z.int().min(1) }))
+    .min(1)
+    .max(CLAIM_JOBS_MAX),
   /** The agent's public curve key, to which secrets are sealed. */
   curve: z.string().optional(),
 });
@@ -38,6 +41,8 @@ export type ClaimAnswer =
       runMs: number;
       /** True when an earlier epoch may have started something: observe first, start only when nothing was. */
       observeFirst: boolean;
+      /** The gate has closed since an earlier holder was granted this: see what became of it, and start nothing (I11). */
+      observeOnly?: boolean;
       /** For `verify` jobs: what earlier holders measured already. */
       measurements: Measurement[];
     }
@@ -61,6 +66,7 @@ export const claimReplySchema = z.object({
         spec: jobSpecSchema,
         runMs: z.number(),
         observeFirst: z.boolean(),
+        observeOnly: z.boolean().optional(),
         measurements: z.array(measurementSchema),
       }),
       z.object({

@@ -46,15 +46,16 @@ export async function answerClaims(work: Work, claims: readonly Claim[]): Promis
       };
     const refusal = refuseClaim(row, claim.agent, claim.attempt);
     if (refusal) return { job: row.id, granted: false, ...refusal };
-    // What somebody has held may have begun: it is granted so that it is looked after.
-    const denial = row.claimedAt === undefined ? closed(row) : undefined;
-    if (denial) return denial;
+    // What somebody has held may have begun: it is granted so that it is looked after, but where the gate has closed nothing new may begin.
+    const held = row.claimedAt !== undefined;
+    const denial = held && row.rollback ? undefined : closed(row);
+    if (denial && (!held || denial.retryAfterMs !== undefined)) return denial;
     stepJob(work, row, { type: 'claim', agent: claim.agent, attempt: claim.attempt });
-    return grant(work, row, measured.get(row.id) ?? []);
+    return { ...grant(work, row, measured.get(row.id) ?? []), ...(denial ? { observeOnly: true } : {}) };
   });
 }
 
-function grant(work: Work, row: JobRow, measurements: Measurement[]): ClaimAnswer {
+function grant(work: Work, row: JobRow, measurements: Measurement[]): Extract<ClaimAnswer, { granted: true }> {
   const { id: job, epoch, attempt, kind, deployment, environment, resource, version, limits } = row;
   return {
     ...{ job, granted: true, epoch, attempt, kind, deployment, environment, resource, version },

@@ -11,6 +11,9 @@ import { stepJob } from './step-job.js';
 /** A report may overtake what made its job known here, or an earlier report; after so many deliveries it is taken as it is. */
 const OVERTAKEN_TRIES = 5;
 const OVERTAKEN_MS = 500;
+/** A report that a verdict needs may have been lost on its way and comes again only after the consumer's whole time to acknowledge (30 s): wait longer than that. */
+const GAP_TRIES = 10;
+const GAP_MS_MAX = 10_000;
 
 /**
  * Take a batch of what agents said, in order, in one transaction. No inbox: `epoch` and `n` of each report say whether it is new (I3), and a
@@ -46,10 +49,9 @@ function take(work: Work, row: JobRow, agent: string, report: JobReport, message
       kind: 'forbidden',
       message: `Agent ${agent} reported ${report.verb} of job ${row.id}, which ${row.agent === undefined ? 'nobody holds' : `agent ${row.agent} holds`}`,
     });
-  const ends = report.verb === 'succeeded' || report.verb === 'failed';
-  // The verdict is made of measurements: those that are still on their way are waited for.
-  if (row.kind === 'verify' && ends && missesReports(row, report) && message.attempt <= OVERTAKEN_TRIES)
-    return { kind: 'nak', delayMs: OVERTAKEN_MS };
+  // The verdict is made of measurements: those that are still on their way are waited for, and nothing later is taken before them.
+  if (row.kind === 'verify' && missesReports(row, report) && message.attempt <= GAP_TRIES)
+    return { kind: 'nak', delayMs: Math.min(GAP_MS_MAX, OVERTAKEN_MS * 2 ** (message.attempt - 1)) };
   stepJob(work, row, { type: 'report', agent, report });
   return undefined;
 }

@@ -34,10 +34,21 @@ function carry(work: Work, row: JobRow, event: JobEvent, effect: JobEffect): voi
     }
     case 'announce':
       if (effect.verb === 'started') work.begun.push(row);
-      const withdrawn = event.type === 'withdraw';
+      const withdrawn = event.type === 'withdraw' || (event.type === 'report' && nothingBegan(row));
       if (isOver(row) && effect.verb !== 'started') work.ended.push({ row, withdrawn });
       // What never began ends quietly, and a verification's end is told by its verdict.
       if (withdrawn || row.kind === 'verify') return;
       work.say(jobEvent(row, effect.verb, work.now));
   }
+}
+
+/** An agent that came to look found that nothing had begun, and where the gate has closed meanwhile that was the end of it. */
+function nothingBegan(row: JobRow): boolean {
+  return (
+    row.kind !== 'verify' &&
+    row.state === 'cancelled' &&
+    row.attempt === 1 &&
+    row.startedAt === undefined &&
+    row.cancelAskedAt === undefined
+  );
 }

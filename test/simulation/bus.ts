@@ -73,7 +73,7 @@ export class Bus {
     if (name === 'JOBS') this.removed = message.sequence;
     stream.messages.push(message);
     for (const [key, queue] of this.queues) if (key.startsWith(`${name}/`)) queue.offer(message);
-    for (const queue of this.queues.values()) queue.look?.();
+    for (const queue of this.queues.values()) queue.wake();
   }
   /** Highest sequence of the work queue, whose messages go away. */
   private removed = 0;
@@ -105,7 +105,7 @@ export class Bus {
         });
       });
     };
-    queue.look = look;
+    queue.looks.set(life, look);
     look();
   }
 
@@ -233,7 +233,7 @@ export class Bus {
 
 class Queue {
   /** Whoever consumes it looks again. */
-  look: (() => void) | undefined;
+  readonly looks = new Map<Life, () => void>();
   /** Told of the next message. */
   readonly waiting = new Set<() => void>();
   private readonly pending: Pending[] = [];
@@ -247,6 +247,13 @@ class Queue {
     if (!this.filters.some((f) => subjectMatches(f, message.subject))) return;
     this.pending.push({ message, attempt: 0, dueAt: 0, token: 0 });
     for (const tell of [...this.waiting]) tell();
+  }
+
+  wake(): void {
+    for (const [life, look] of this.looks) {
+      if (life.alive) look();
+      else this.looks.delete(life);
+    }
   }
 
   nextDue(): number {

@@ -58,7 +58,7 @@ export class Invariants {
   }
 
   private async afterSchedulerCommit(): Promise<void> {
-    const store = this.world.services.get('scheduler')!.store;
+    const store = this.world.stores.get('scheduler')!;
     // Both are read before the first await gives way, so that they are of one moment.
     const [jobs, rollouts] = await store.read((reader) =>
       Promise.all([reader.find(jobTable, {}, { only: JOB_COLUMNS }), reader.find(rolloutTable, {}, { only: ROLLOUT_COLUMNS })]),
@@ -73,7 +73,8 @@ export class Invariants {
     for (const job of jobs) {
       const before = this.jobs.get(job.id);
       if (before) this.checkStep(job, before);
-      if (job.state === 'claimed' && (before?.epoch ?? 0) < job.epoch) this.checkGrant(job);
+      if (job.state === 'dispatched' && before?.state !== 'dispatched') this.people.sees(job);
+      if (job.state === 'claimed' && (before?.epoch ?? 0) < job.epoch) this.grants.set(`${job.id} ${job.agent}`, this.world.clockwork.now);
       if (HELD.includes(job.state)) {
         const target = `${job.deployment}/${job.environment}/${job.resource}`;
         if (held.has(target)) this.broken('I1', `jobs ${held.get(target)} and ${job.id} are both live at ${target}`);
@@ -90,28 +91,46 @@ export class Invariants {
       this.broken('I3', `job ${job.id} went back from epoch ${before.epoch} to ${job.epoch}`);
     if (job.epoch === before.epoch && job.reportN < before.reportN)
       this.broken('I3', `job ${job.id} went back from report ${before.reportN} to ${job.reportN}`);
+    if (!isOver(before) && isOver(job)) this.checkEnd(job);
     if (isOver(before) && before.state !== 'unknown' && job.state !== before.state)
       this.broken('I6', `job ${job.id} was ${before.state} and is ${job.state}`);
   }
 
-  /** I2, I11: at the moment of the grant the gates of production allowed this version, as far as the world outside knows. */
-  private checkGrant(job: JobRow): void {
-    if (job.rollback || job.kind === 'verify') return;
+  /** I3: whatever an end rests on was true of this attempt; nothing of it goes on at the place. */
+  private checkEnd(job: JobRow): void {
+    if (job.state === 'unknown') return;
+    const runs = this.world.site.log.filter((s) => s.job === job.id);
+    const open = runs.find((s) => s.outcome === undefined);
+    if (open) this.broken('I3', `job ${job.id} is ${job.state} while ${open.run} goes on`);
+    if (job.state === 'succeeded' && job.kind !== 'verify' && !runs.some((s) => s.outcome === 'succeeded')) {
+      this.broken('I3', `job ${job.id} is succeeded, and nothing of it ever was`);
+    }
+  }
+
+  /** I2, I11: who starts it was granted it while the gates of production allowed this version, as far as the world outside knows. */
+  private checkGate(start: Start, job: JobRow): void {
     const { deployment, version, environment } = job;
-    if (environment !== 'production') return;
+    if (job.rollback || environment !== 'production') return;
     if (!this.people.approved.has(`${deployment}/${version}`))
-      this.broken('I2', `${deployment} ${version} was granted in production and nobody approved it`);
+      this.broken('I2', `${start.run} began ${deployment} ${version} in production and nobody approved it`);
+    const grantedAt = this.grants.get(`${job.id} ${start.agent}`);
+    if (grantedAt === undefined) return this.broken('I2', `${start.run} was started by ${start.agent}, to whom it was never granted`);
     for (const w of this.people.withdrawals) {
-      if (w.deployment !== deployment || w.version !== version || w.until !== undefined) continue;
-      this.broken('I11', `${deployment} ${version} was granted ${this.world.clockwork.now - w.at} ms after its approval was taken back`);
+      if (w.deployment !== deployment || w.version !== version || w.at > grantedAt || (w.until ?? Infinity) <= grantedAt) continue;
+      this.broken(
+        'I11',
+        `${start.run} (${deployment} ${version}) was granted to ${start.agent} ${grantedAt - w.at} ms after its approval was taken back, and began`,
+      );
     }
     for (const resource of this.world.scenario.hosts.staging) {
       const there = this.world.site.log.some(
         (s) => s.deployment === deployment && s.resource === resource && s.version === version && s.outcome === 'succeeded',
       );
-      if (!there) this.broken('I2', `${deployment} ${version} was granted in production and never succeeded on ${resource}`);
+      if (!there) this.broken('I2', `${start.run} began ${deployment} ${version} in production, and it never succeeded on ${resource}`);
     }
   }
+  /** When which agent was granted which job last. */
+  private readonly grants = new Map<string, number>();
 
   private checkRollout(rollout: RolloutRow): void {
     const before = this.rollouts.get(rollout.id);
@@ -141,9 +160,10 @@ export class Invariants {
       (s) => s !== start && s.deployment === start.deployment && s.resource === start.resource && s.outcome === undefined,
     );
     if (other) this.broken('I1', `${start.run} (${start.version}) was started for ${at} while ${other.run} (${other.version}) went on`);
-    const tables = this.world.services.get('scheduler')!.store.snapshot();
+    const tables = this.world.rows('scheduler');
     const job = (tables[jobTable.name] as JobRow[]).find((j) => j.id === start.job);
     if (!job) return this.broken('I2', `${start.run} was started and there is no such job`);
+    this.checkGate(start, job);
     const releases = tables[releaseTable.name] as ReleaseRow[];
     const target = (tables[targetTable.name] as TargetRow[]).find(
       (t) => t.deployment === job.deployment && t.environment === job.environment && t.resource === job.resource,
@@ -174,6 +194,7 @@ const JOB_COLUMNS = [
   'version',
   'rollback',
   'wakeAt',
+  'agent',
   'held',
 ] as const;
 const ROLLOUT_COLUMNS = ['id', 'state', 'members', 'ending', 'because', 'wakeAt', 'plan'] as const;

@@ -1,4 +1,5 @@
 import type { OperationName, RequestOf } from '@slipway/contracts';
+import { hostDocument } from './scenario.js';
 import type { World } from './world.js';
 
 /** What a person took back, with when it was acknowledged: nothing of it starts afterwards (I11). */
@@ -31,12 +32,23 @@ export class People {
         await this.decideOn(release.deployment, release.tag);
       });
     }
+    if (world.random.chance(0.4)) this.at(begun + world.random.between(10_000, 150_000), () => this.changeHosts());
     const commands = world.random.between(0, 4);
     for (let i = 0; i < commands; i++) this.at(begun + world.random.between(20_000, world.scenario.troubledMs), () => this.command());
   }
 
+  /** A job is offered to agents: the moment at which taking an approval back matters most. */
+  sees(job: { deployment: string; environment: string; version: string; rollback: boolean; kind: string }): void {
+    if (job.environment !== 'production' || job.rollback || job.kind === 'verify' || !this.world.random.chance(0.1)) return;
+    const { deployment, environment, version } = job;
+    this.at(this.world.clockwork.now, () =>
+      this.takeBack(this.world.random.pick(['policy.withdraw', 'policy.reject'] as const), { deployment, environment, version }),
+    );
+  }
+
   private at(time: number, act: () => Promise<void>): void {
     this.busy++;
+    this.done = false;
     this.world.clockwork.after(undefined, time - this.world.clockwork.now, () => {
       void act().finally(() => {
         this.busy--;
@@ -82,7 +94,7 @@ export class People {
     request: { deployment: string; environment: string; version: string },
   ): Promise<void> {
     const body = operation === 'policy.reject' ? { ...request, reason: 'no' } : request;
-    if (await this.ask(operation, body as never)) {
+    if (await this.ask(operation, body as never, 3)) {
       this.world.note(`acknowledged: ${operation} ${request.deployment} ${request.version}`);
       this.withdrawals.push({ deployment: request.deployment, version: request.version, at: this.world.clockwork.now });
     }
@@ -104,6 +116,16 @@ export class People {
     if (operation !== 'scheduler.pause' || !acted) return;
     await this.pause(random.between(1_000, 30_000));
     await this.ask('scheduler.resume', place, 1);
+  }
+
+  /** A host joins, another leaves. */
+  private async changeHosts(): Promise<void> {
+    const { random, scenario } = this.world;
+    await this.ask('registry.apply', { files: [{ file: 'more.yaml', text: hostDocument('p9', 'production') }] });
+    await this.pause(random.between(0, 60_000));
+    if (random.chance(0.5)) return;
+    const leaves = random.pick(scenario.hosts.production);
+    await this.ask('registry.apply', { files: [{ file: 'less.yaml', text: `kind: Resource\nidentifier: ${leaves}\nstate: absent\n` }] });
   }
 
   private async cancelJob(place: { deployment: string; environment: string }): Promise<void> {

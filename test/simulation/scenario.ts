@@ -7,6 +7,8 @@ export interface Scenario {
   deployments: string[];
   hosts: { staging: string[]; production: string[] };
   pools: string[];
+  /** How many copies of each service run. */
+  copies: number;
   /** In the order in which CI publishes. */
   releases: { at: number; deployment: string; tag: string; viaCi: boolean }[];
   behaviour: Behaviour;
@@ -30,7 +32,7 @@ const ROLLBACKS = [
 const RETRIES = ['retry: { attempts: 3, on: [failed, timedOut], delay: 2s }', undefined];
 const CONCURRENCY = ['concurrency: { max: 2, per: environment }', 'concurrency: { max: 2, per: pool }', undefined, undefined];
 
-const host = (name: string, stage: string): string => `kind: Resource
+export const hostDocument = (name: string, stage: string): string => `kind: Resource
 identifier: ${name}
 type: host
 metadata: { stage: ${stage} }
@@ -85,8 +87,8 @@ export function drawScenario(random: Random): Scenario {
     ...deployments.map(deployment),
     policy('staging', staging),
     policy('production', production),
-    ...hosts.staging.map((h) => host(h, 'staging')),
-    ...hosts.production.map((h) => host(h, 'production')),
+    ...hosts.staging.map((h) => hostDocument(h, 'staging')),
+    ...hosts.production.map((h) => hostDocument(h, 'production')),
   ];
   const releases: Scenario['releases'] = [];
   for (const name of deployments) {
@@ -100,6 +102,7 @@ export function drawScenario(random: Random): Scenario {
     deployments,
     hosts,
     pools: ['staging', 'production'],
+    copies: random.chance(0.4) ? 2 : 1,
     releases,
     behaviour: drawBehaviour(random),
     troubledMs: 180_000,
@@ -114,6 +117,7 @@ function drawBehaviour(random: Random): Behaviour {
   return {
     breaksInstall: (version, resource) => (breaking.has(version) && resource.startsWith('p')) || random.chance(flaky),
     unhealthy: (version, resource) => unhealthy.has(version) && resource.startsWith('p'),
+    observable: random.chance(0.85),
     durationMs: () => random.between(200, 4_000),
   };
 }

@@ -18,8 +18,8 @@ export interface MeshDeps {
   clockwork: Clockwork;
   bus: Bus;
   faults: () => Faults;
-  /** The services by name, as they live now. */
-  services: ReadonlyMap<string, ServiceHost>;
+  /** The copies of each service. */
+  services: ReadonlyMap<string, readonly ServiceHost[]>;
   /** Something was committed: look whether all still holds. */
   committed: (service: string) => void;
   note: (line: string) => void;
@@ -40,22 +40,23 @@ export class ServiceHost {
 
   constructor(
     readonly name: string,
+    private readonly copy: number,
     readonly store: MemoryStore,
     private readonly create: (deps: ServiceDeps) => ServiceParts,
     private readonly mesh: MeshDeps,
   ) {
-    this.life = new Life(name);
+    this.life = new Life(this.lifeName);
   }
 
   start(): void {
     const { clockwork, bus } = this.mesh;
-    this.life = new Life(this.name);
+    this.life = new Life(this.lifeName);
     const life = this.life;
     Object.assign(this, { nudged: false, waking: false, relaying: false });
     this.parts = this.create({
       store: steppedStore(this.store, life, clockwork, () => this.afterCommit()),
       clock: { now: () => clockwork.now },
-      ids: { next: () => `${this.name}-${String(++this.ids).padStart(6, '0')}`, random: () => clockwork.random.next() },
+      ids: { next: () => `${this.lifeName}-${String(++this.ids).padStart(6, '0')}`, random: () => clockwork.random.next() },
       log: this.log(),
       requests: this.requests(life),
       nudge: () => this.nudge(),
@@ -63,6 +64,10 @@ export class ServiceHost {
     for (const [consumer, handler] of Object.entries(this.parts.consumers)) bus.consume(life, consumer, handler);
     this.nudge();
     void this.relay();
+  }
+
+  get lifeName(): string {
+    return `${this.name}-${this.copy}`;
   }
 
   kill(): void {
@@ -87,7 +92,7 @@ export class ServiceHost {
   private log(): Log {
     const note = (level: string) => (message: string, fields?: Record<string, unknown>) =>
       this.mesh.note(
-        `${this.name} ${level}: ${message} ${fields ? JSON.stringify(fields, (_, v: unknown) => (v instanceof Error ? `${v.message} ${v.stack ?? ''}` : v)) : ''}`,
+        `${this.lifeName} ${level}: ${message} ${fields ? JSON.stringify(fields, (_, v: unknown) => (v instanceof Error ? `${v.message} ${v.stack ?? ''}` : v)) : ''}`,
       );
     return { debug: () => undefined, info: () => undefined, warn: note('warns'), error: note('errors') };
   }
@@ -141,6 +146,9 @@ export class ServiceHost {
   private async relay(): Promise<void> {
     const { clockwork, bus } = this.mesh;
     const { life } = this;
+    // Production gives the relay to one copy by a lock; here it is the first that lives.
+    const leader = (this.mesh.services.get(this.name) ?? []).find((copy) => copy.life.alive);
+    if (leader !== this) return void leader?.relay();
     if (this.relaying || !life.alive) return;
     this.relaying = true;
     for (;;) {
@@ -172,8 +180,9 @@ export function ask(
   return new Promise((resolve, reject) => {
     const giveUp = clockwork.after(from, timeoutMs, () => reject(away(service)));
     const deliver = (): void => {
-      const host = services.get(service);
-      if (bus.down || !host?.life.alive || clockwork.random.chance(faults().dropRequest)) return;
+      const alive = (services.get(service) ?? []).filter((copy) => copy.life.alive);
+      if (bus.down || alive.length === 0 || clockwork.random.chance(faults().dropRequest)) return;
+      const host = clockwork.random.pick(alive);
       const { life } = host;
       const reply = (say: () => void): void => {
         if (!life.alive || bus.down || clockwork.random.chance(faults().dropReply)) return;

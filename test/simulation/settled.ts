@@ -23,8 +23,11 @@ import type { World } from './world.js';
 /** Why the mesh is not at rest; empty when it is. */
 export function unsettled(world: World): string[] {
   const problems: string[] = [];
-  const tables = world.services.get('scheduler')!.store.snapshot();
+  const tables = world.rows('scheduler');
   for (const job of tables[jobTable.name] as JobRow[]) {
+    if (job.kind === 'verify' && job.state === 'succeeded' && job.verdict !== 'passed') {
+      problems.push(`I13: ${job.id} measured all and passed, and its verdict is ${job.verdict}: ${job.verdictSentence}`);
+    }
     if (!isOver(job))
       problems.push(
         `I13: job ${job.id} (${job.kind} ${job.deployment} ${job.version} on ${job.resource}) is ${job.state}${job.held ? `, held: ${job.held} ${job.heldBecause}` : ''}`,
@@ -32,16 +35,29 @@ export function unsettled(world: World): string[] {
   }
   for (const rollout of tables[rolloutTable.name] as RolloutRow[]) {
     if (isRolloutOver(rollout)) continue;
+    // Its decision was taken back while it ran: a person's word, and only another one moves it on.
+    const closed = !allowed(tables, rollout) && ![...rollout.members].some((l) => 'jvb'.includes(l));
+    if (closed && rollout.because !== undefined) continue;
     const waitsForPerson = (rollout.state === 'paused' || rollout.state === 'halted') && rollout.because !== undefined;
     if (!waitsForPerson)
       problems.push(
         `I13: rollout ${rollout.id} of ${rollout.deployment} ${rollout.version} in ${rollout.environment} is ${rollout.state} ${rollout.members}: ${rollout.because}`,
       );
   }
-  for (const host of world.services.values())
-    if (host.store.outbox('unsent').length > 0) problems.push(`I13: ${host.name} has messages that were never sent`);
+  for (const [name, store] of world.stores)
+    if (store.outbox('unsent').length > 0) problems.push(`I13: ${name} has messages that were never sent`);
   problems.push(...behind(world, tables));
   return problems;
+}
+
+function allowed(tables: Record<string, unknown[]>, rollout: RolloutRow): boolean {
+  return (tables[decisionTable.name] as DecisionRow[]).some(
+    (d) =>
+      d.deployment === rollout.deployment &&
+      d.environment === rollout.environment &&
+      d.versionId === rollout.versionId &&
+      d.verdict === 'allowed',
+  );
 }
 
 /** The newest allowed version of a place had its try there, and what its rollout says is what runs. */
@@ -50,12 +66,14 @@ function behind(world: World, tables: Record<string, unknown[]>): string[] {
   const targets = tables[targetTable.name] as TargetRow[];
   const rollouts = tables[rolloutTable.name] as RolloutRow[];
   const releases = tables[releaseTable.name] as ReleaseRow[];
-  const known = world.services.get('registry')!.store.snapshot()[versions.name] as VersionRow[];
+  const known = world.rows('registry')[versions.name] as VersionRow[];
   const sequenceOf = (versionId: string): number => known.find((v) => v.id === versionId)?.sequence ?? 0;
   const isThere = (row: { deployment: string; environment: string }) => (other: { deployment: string; environment: string }) =>
     other.deployment === row.deployment && other.environment === row.environment;
   for (const row of tables[decisionTable.name] as DecisionRow[]) {
-    if (row.verdict !== 'allowed') continue;
+    // An unknown job keeps its target until a person has said what became of it.
+    const stuck = (tables[jobTable.name] as JobRow[]).some((j) => isThere(row)(j) && j.state === 'unknown');
+    if (row.verdict !== 'allowed' || stuck) continue;
     const newest = Math.max(
       0,
       ...rollouts.filter(isThere(row)).map((r) => r.versionSequence),
@@ -83,12 +101,12 @@ function behind(world: World, tables: Record<string, unknown[]>): string[] {
 /** I4: what was acknowledged, and I12's neighbour: nothing that is well formed ends as a dead letter. */
 export function lost(world: World, people: People): string[] {
   const problems: string[] = [];
-  const known = world.services.get('registry')!.store.snapshot()[versions.name] as VersionRow[];
+  const known = world.rows('registry')[versions.name] as VersionRow[];
   for (const { deployment, tag } of people.published) {
     if (!known.some((v) => v.deployment === deployment && v.tag === tag))
       problems.push(`I4: ${deployment} ${tag} was acknowledged and is not recorded`);
   }
-  const approvals = world.services.get('policy')!.store.snapshot()[approvalTable.name] as { deployment: string }[];
+  const approvals = world.rows('policy')[approvalTable.name] as { deployment: string }[];
   if (world.acknowledged.length > 0 && approvals.length === 0 && people.withdrawals.length === 0)
     problems.push('I4: acknowledged approvals are gone');
   for (const letter of world.bus.deadLetters)

@@ -1,3 +1,4 @@
+import { jobTable, rolloutTable, type JobRow, type RolloutRow } from '../../services/scheduler/src/tables.js';
 import { Invariants } from './invariants.js';
 import { People } from './people.js';
 import { lost, unsettled } from './settled.js';
@@ -40,8 +41,22 @@ export async function simulate(seed: number): Promise<SimulationResult> {
   const faults = `faults: ${JSON.stringify(world.drawn)}`;
   return {
     problems: [...invariants.violations, ...problems],
-    notes: [faults, world.scenario.documents, ...world.notes],
+    notes: [faults, world.scenario.documents, ...world.notes, ...summary(world)],
     steps: world.clockwork.steps,
     starts: world.site.log.length,
   };
+}
+
+/** What the scheduler's tables hold at the end, one line each. */
+function summary(world: World): string[] {
+  const tables = world.rows('scheduler');
+  const rollouts = (tables[rolloutTable.name] as RolloutRow[]).map(
+    (r) =>
+      `rollout ${r.id} ${r.deployment} ${r.version} in ${r.environment}: ${r.state} ${r.members}${r.ending ? ` ending ${r.ending.state}` : ''} ${r.because ?? ''}`,
+  );
+  const jobs = (tables[jobTable.name] as JobRow[]).map(
+    (j) =>
+      `job ${j.id} ${j.rollback ? 'rollback ' : ''}${j.kind} ${j.deployment} ${j.version} on ${j.resource}: ${j.state} attempt ${j.attempt} epoch ${j.epoch} ${j.agent ?? ''} ${j.held ?? ''} ${j.verdict ?? ''} ${j.message ?? ''} (${j.rolloutId}#${j.ordinal})`,
+  );
+  return [...rollouts, ...jobs];
 }

@@ -27,6 +27,8 @@ export interface Behaviour {
   /** It installs, and does not work. */
   unhealthy(version: string, resource: string): boolean;
   durationMs(): number;
+  /** Other agents can see what became of a run; if not, all they know is that something may have begun. */
+  observable: boolean;
 }
 
 export class Site {
@@ -53,6 +55,7 @@ export class Site {
         await clockwork.point(life);
         const begun = this.runs.get(run.id);
         if (!begun) return 'notStarted';
+        if (!this.behaviour.observable && begun.agent !== agent) return 'unknown';
         if (begun.outcome === undefined) return 'running';
         return begun.outcome === 'succeeded' ? 'succeeded' : 'failed';
       },

@@ -2,7 +2,7 @@ import type { OperationName, RequestOf } from '@slipway/contracts';
 import { subjects } from '@slipway/contracts';
 import { SlipwayError } from '@slipway/core';
 import type { Caller, ServiceParts } from '@slipway/messaging';
-import { createMemoryStore } from '@slipway/persistence';
+import { createMemoryStore, type MemoryStore } from '@slipway/persistence';
 import type { ServiceDeps } from '@slipway/hosting';
 import { createPolicy } from '../../services/policy/src/parts.js';
 import { tables as policyTables } from '../../services/policy/src/tables.js';
@@ -38,7 +38,8 @@ export class World {
   readonly bus: Bus;
   readonly site: Site;
   readonly scenario: Scenario;
-  readonly services = new Map<string, ServiceHost>();
+  readonly services = new Map<string, ServiceHost[]>();
+  readonly stores = new Map<string, MemoryStore>();
   readonly agents: AgentHost[] = [];
   readonly notes: string[] = [];
   /** What was acknowledged to CI or a person, for I4. */
@@ -81,7 +82,7 @@ export class World {
     );
     this.service('policy', policyTables, createPolicy);
     this.service('scheduler', schedulerTables, createScheduler);
-    for (const host of this.services.values()) host.start();
+    for (const host of [...this.services.values()].flat()) host.start();
     for (const pool of this.scenario.pools) {
       for (let i = 1; i <= AGENTS_PER_POOL; i++) this.agents.push(new AgentHost(`${pool}-${i}`, pool, this.site, this.mesh));
     }
@@ -165,14 +166,21 @@ export class World {
   /** The simulation drives the clockwork now. */
   driven = false;
 
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- tables of different rows
   private service(name: string, tables: Parameters<typeof createMemoryStore>[0], create: (deps: ServiceDeps) => ServiceParts): void {
-    this.services.set(name, new ServiceHost(name, createMemoryStore(tables), create, this.mesh));
+    const store = createMemoryStore(tables);
+    this.stores.set(name, store);
+    const copies = Array.from({ length: this.scenario.copies }, (_, i) => new ServiceHost(name, i + 1, store, create, this.mesh));
+    this.services.set(name, copies);
+  }
+
+  /** What a service's database holds, by table. */
+  rows(service: string): Record<string, unknown[]> {
+    return this.stores.get(service)?.snapshot() ?? {};
   }
 
   private dies(life: Life): boolean {
-    const host = this.services.get(life.name) ?? this.agents.find((a) => a.name === life.name);
-    if (!host || host.life !== life) return false;
+    const host = [...[...this.services.values()].flat(), ...this.agents].find((h) => h.life === life);
+    if (!host) return false;
     const probability = host instanceof AgentHost ? this.faults.crashAgent : this.faults.crashService;
     if (!this.random.chance(probability)) return false;
     this.note(`${life.name} dies`);

@@ -22,7 +22,11 @@ export const BAD_BODIES: readonly BadBody[] = [
   { name: 'JSON that is cut off', bytes: text('{"tag":"1.0.0"'), code: notJson },
   { name: 'null', bytes: text('null'), code: wrongShape },
   { name: 'a list', bytes: text('[1,2,3]'), code: wrongShape },
-  { name: 'an object of the wrong shape', bytes: text('{"revision":"seven","epoch":-1,"tag":{},"jobs":"all","pool":[],"limit":"many"}'), code: wrongShape },
+  {
+    name: 'an object of the wrong shape',
+    bytes: text('{"revision":"seven","epoch":-1,"tag":{},"jobs":"all","pool":[],"limit":"many"}'),
+    code: wrongShape,
+  },
   { name: '60 kB of text', bytes: text('x'.repeat(LARGE_BYTES)), code: notJson },
   { name: '60 kB of JSON', bytes: text(JSON.stringify({ wrong: 'x'.repeat(LARGE_BYTES) })), code: wrongShape },
 ];

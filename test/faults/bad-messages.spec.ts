@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { join } from 'node:path';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
 import {
   agentOperations,
@@ -15,7 +16,6 @@ import { signRequest, readCredentials } from '@slipway/messaging';
 import { BAD_BODIES, type BadBody } from './bad-bodies.js';
 import { FaultMesh } from './fault-mesh.js';
 import { appends, atOnce, deployment, executions, shop } from './shop-documents.js';
-import { join } from 'node:path';
 
 /** A concrete subject for each filter of a consumer: each `*` and `>` gets a token. */
 const concrete = (filter: string): string => filter.replace('>', 'a.b.c').replaceAll('*', 'x');
@@ -120,20 +120,31 @@ describe('messages that nobody can read', () => {
     await mesh.come('it is heard', async () => (await mesh.ask('scheduler.agents', {})).agents.some(({ agent }) => agent === 'liar'));
   });
 
-  it('as invitations are dropped by the agent, which takes the next one', async () => {
+  const invite = async (bodies: readonly BadBody[], tag: string): Promise<void> => {
     const scheduler = await mesh.nats.connect('scheduler');
-    for (const [at, body] of BAD_BODIES.entries())
-      await scheduler.request(subjects.jobQueue('par', 'command', `bad-${at}`), body.bytes, { timeout: 5_000 });
-    await goesOn('1.1.0');
-    await mesh.come('each was dropped with a word', () => {
-      const agent = mesh.agents.get('one');
-      return BAD_BODIES.every((_, at) => agent?.said(subjects.jobQueue('par', 'command', `bad-${at}`)));
-    });
-  }, 90_000);
+    const subjectOf = (at: number) => subjects.jobQueue('par', 'command', `bad-${tag.replaceAll('.', '-')}-${at}`);
+    for (const [at, body] of bodies.entries()) await scheduler.request(subjectOf(at), body.bytes, { timeout: 5_000 });
+    await goesOn(tag);
+    await mesh.come('each was dropped with a word', () => bodies.every((_, at) => mesh.agents.get('one')?.said(subjectOf(at))));
+  };
+
+  it('as invitations are dropped by the agent, which takes the next one', () => invite(BAD_BODIES.filter(notEmpty), '1.1.0'), 90_000);
+
+  // Between accounts an empty message tells the server that the replies to a request are complete: the agent hears nothing more of that
+  // request, and asks again when two heartbeats are missing.
+  it(
+    'as an invitation without a body costs the agent one silent request, no more',
+    () =>
+      invite(
+        BAD_BODIES.filter((body) => !notEmpty(body)),
+        '1.2.0',
+      ),
+    90_000,
+  );
 
   it('left every service as it was: nothing crashed, the story goes on', async () => {
     expect(Object.values(mesh.services).every((service) => service.alive)).toBe(true);
-    await goesOn('1.2.0');
+    await goesOn('1.3.0');
   }, 90_000);
 
   /** A service that may ask for what only services may. */
@@ -141,6 +152,8 @@ describe('messages that nobody can read', () => {
     return mesh.nats.connect(name === 'scheduler.takeDecisions' ? 'policy' : 'scheduler');
   }
 });
+
+const notEmpty = (body: BadBody): boolean => body.bytes.length > 0;
 
 function parsed(body: BadBody): unknown {
   try {

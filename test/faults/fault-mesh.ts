@@ -21,7 +21,10 @@ export interface FaultMeshOptions {
   /** Limits of streams that differ from the declared ones. */
   limits?: Record<string, Partial<StreamDeclaration>>;
   /** Addresses that the services use instead of the servers' own, to go through a proxy. */
-  route?: (servers: { nats: TestNats; postgres: TestPostgres }) => Promise<{ natsUrl?: string; databasePort?: number; agentNatsUrl?: string }>;
+  route?: (servers: {
+    nats: TestNats;
+    postgres: TestPostgres;
+  }) => Promise<{ natsUrl?: string; databasePort?: number; agentNatsUrl?: string }>;
 }
 
 /**
@@ -90,7 +93,7 @@ export class FaultMesh {
     await Promise.all(Object.values(this.services).map((service) => service.kill()));
     await this.nats.stop();
     await this.postgres.destroy();
-    rmSync(this.directory, { recursive: true, force: true });
+    if (!process.env['KEEP']) rmSync(this.directory, { recursive: true, force: true });
   }
 
   /** Wait until every service answers. */

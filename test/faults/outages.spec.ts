@@ -91,7 +91,11 @@ describe('servers that are absent at start and go away in the middle of a rollou
     () =>
       survives('1.3.0', async () => {
         for (const link of [toNats, toPostgres]) link.set('cut');
-        await mesh.come('requests are refused or lost', async () => (await mesh.ask('scheduler.jobs', {}).catch(() => 'refused')) === 'refused', DEADLINE_MS);
+        await mesh.come(
+          'requests are refused or lost',
+          async () => (await mesh.ask('scheduler.jobs', {}).catch(() => 'refused')) === 'refused',
+          DEADLINE_MS,
+        );
         for (const link of [toNats, toPostgres]) link.set('open');
       }),
     2 * DEADLINE_MS,

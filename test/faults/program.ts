@@ -71,6 +71,8 @@ export class Program {
 
 /** What a program needs of our environment; settings of Slipway's own do not leak into it. */
 function inherited(): Record<string, string> {
-  const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('SLIPWAY_') && !name.startsWith('NATS_') && name !== 'NODE_OPTIONS');
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !name.startsWith('SLIPWAY_') && !name.startsWith('NATS_') && name !== 'NODE_OPTIONS',
+  );
   return Object.fromEntries(kept) as Record<string, string>;
 }

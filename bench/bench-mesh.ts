@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { subjects } from '@slipway/contracts';
-import { connectNats } from '@slipway/messaging';
+import { connectNats, findNatsServer } from '@slipway/messaging';
 import { createLog, silentLog } from '@slipway/runtime';
 import type { Session } from '../cli/src/cli.js';
 import { Output } from '../cli/src/output.js';
@@ -39,7 +39,7 @@ export class BenchMesh {
     readonly house: House,
     readonly session: Session & { close(): Promise<void> },
     private readonly ci: NatsConnection,
-    private readonly streams: JetStreamManager,
+    readonly streams: JetStreamManager,
     private readonly provision: NatsConnection,
   ) {}
 
@@ -47,8 +47,9 @@ export class BenchMesh {
     const directory = mkdtempSync(join(tmpdir(), 'slipway-bench-'));
     chmodSync(directory, 0o755);
     // The services tell their heap when they are asked by a signal; production does not load this.
-    process.env['NODE_OPTIONS'] = `--import ${new URL('./report-heap.js', import.meta.url).href}`;
+    process.env['NODE_OPTIONS'] = `${process.env['NODE_OPTIONS'] ?? ''} --import ${new URL('./report-heap.js', import.meta.url).href}`;
     process.env['BENCH_HEAP_DIRECTORY'] = directory;
+    await chooseNatsServer();
     const house = await House.start(
       { directory: join(directory, 'mesh'), progress: () => undefined },
       createLog('bench', { level: 'warn' }),
@@ -167,6 +168,17 @@ export class BenchMesh {
     return [...SERVICES, ...this.agents.map((agent) => agent.name)].map(tail).join('\n');
   }
 }
+
+/** The same program in every round, fetched once. */
+async function chooseNatsServer(): Promise<void> {
+  const cacheDir = join(PROJECT_ROOT, '.slipway', 'bin');
+  const found = await findNatsServer({ cacheDir, env: process.env, progress: (line) => void process.stderr.write(`${line}\n`) });
+  process.env['NATS_SERVER_BIN'] = found.binary;
+  natsVersion = found.version;
+}
+
+/** Of the nats-server that is measured. */
+export let natsVersion = '';
 
 /** The folder of the compiled bench. */
 export const HERE = fileURLToPath(new URL('./', import.meta.url));

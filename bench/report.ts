@@ -1,4 +1,5 @@
 import { cpus } from 'node:os';
+import { natsVersion } from './bench-mesh.js';
 import type { DecisionFigures } from './measure-decisions.js';
 import { sum, type RolloutFigures } from './measure-rollout.js';
 import type { SingleFigures } from './measure-single.js';
@@ -19,7 +20,10 @@ const AIMS = { dispatchedPerSecond: 5_000, recordedPerSecond: 4_000, claimP50: 1
 
 /** The table for people. */
 export function renderReport(sizes: readonly SizeFigures[]): string {
-  const lines = [`Slipway bench on ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`, ''];
+  const lines = [
+    `Slipway bench on ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}, nats-server ${natsVersion}`,
+    '',
+  ];
   for (const size of sizes) lines.push(...renderSize(size), '');
   const [small] = sizes;
   const large = sizes.at(-1);

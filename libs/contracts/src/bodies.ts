@@ -7,33 +7,45 @@ import { jobReportSchema } from './reports.js';
 import { streams } from './streams.js';
 
 /** What stands in the body of a message that a consumer of ours takes, by its subject; the first pattern that matches. */
-const BODIES: readonly (readonly [pattern: string, schema: z.ZodType])[] = [
-  ['slipway.ci.version.*', ciVersionSchema],
-  ...['system', 'environment', 'deployment', 'resource', 'policy', 'metric', 'version', 'targets'].map(
-    (kind) => [`slipway.evt.${kind}.>`, inventoryChangeSchema] as const,
+const BODIES: readonly { pattern: string[]; schema: z.ZodType }[] = [
+  body('slipway.ci.version.*', ciVersionSchema),
+  ...['system', 'environment', 'deployment', 'resource', 'policy', 'metric', 'version', 'targets'].map((kind) =>
+    body(`slipway.evt.${kind}.>`, inventoryChangeSchema),
   ),
-  ['slipway.evt.release.>', releaseEventSchema],
-  ['slipway.evt.decision.>', numberedDecisionSchema],
-  ['slipway.agt.*.job.>', jobReportSchema],
+  body('slipway.evt.release.>', releaseEventSchema),
+  body('slipway.evt.decision.>', numberedDecisionSchema),
+  body('slipway.agt.*.job.>', jobReportSchema),
 ];
+
+const STREAM_PATTERNS = streams.flatMap(({ name, subjects }) => subjects.map((pattern) => ({ name, pattern: pattern.split('.') })));
+
+function body(pattern: string, schema: z.ZodType): { pattern: string[]; schema: z.ZodType } {
+  return { pattern: pattern.split('.'), schema };
+}
 
 /** The schema of a message's body, or undefined when nothing of ours takes such messages. */
 export function bodySchemaOf(subject: string): z.ZodType | undefined {
-  return BODIES.find(([pattern]) => subjectMatches(pattern, subject))?.[1];
+  const tokens = subject.split('.');
+  return BODIES.find(({ pattern }) => tokensMatch(pattern, tokens))?.schema;
 }
 
 /** The stream that stores this subject; undefined: none does, it is a plain message. */
 export function streamOf(subject: string): string | undefined {
-  return streams.find((stream) => stream.subjects.some((pattern) => subjectMatches(pattern, subject)))?.name;
+  const tokens = subject.split('.');
+  return STREAM_PATTERNS.find(({ pattern }) => tokensMatch(pattern, tokens))?.name;
 }
 
 /** NATS subject matching: `*` is one token, `>` one or more at the end. */
 export function subjectMatches(pattern: string, subject: string): boolean {
-  const wanted = pattern.split('.');
-  const tokens = subject.split('.');
-  for (const [i, want] of wanted.entries()) {
-    if (want === '>') return tokens.length > i;
-    if (tokens[i] === undefined || (want !== '*' && want !== tokens[i])) return false;
+  return tokensMatch(pattern.split('.'), subject.split('.'));
+}
+
+/** Asked several times of every message: allocates nothing. */
+function tokensMatch(pattern: readonly string[], tokens: readonly string[]): boolean {
+  for (let at = 0; at < pattern.length; at += 1) {
+    const want = pattern[at];
+    if (want === '>') return tokens.length > at;
+    if (tokens[at] === undefined || (want !== '*' && want !== tokens[at])) return false;
   }
-  return tokens.length === wanted.length;
+  return tokens.length === pattern.length;
 }

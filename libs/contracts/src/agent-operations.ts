@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { claimReplySchema, claimRequestSchema, renewReplySchema, renewRequestSchema } from './claims.js';
 import { credentialsReplySchema, credentialsRequestSchema, enrolReplySchema, enrolRequestSchema } from './enrolment.js';
 import { heartbeatSchema } from './reports.js';

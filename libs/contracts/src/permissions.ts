@@ -44,7 +44,7 @@ const consumes = (stream: string, consumer: string): string[] => [
   subjects.deadLetter(stream, consumer),
 ];
 
-/** Read single messages: the relay asks after a batch whose acknowledgement got lost. */
+/** Read single stored messages; the relay asks so after a batch whose acknowledgement got lost. */
 const looksUp = (stream: string): string => `$JS.API.STREAM.MSG.GET.${stream}`;
 
 const asks = (...names: (keyof typeof operations)[]): string[] => names.map(operationSubject);
@@ -72,7 +72,11 @@ const LOOKING = [
   '$JS.API.CONSUMER.NAMES.*',
   '$JS.API.CONSUMER.LIST.*',
   '$JS.API.CONSUMER.INFO.*.*',
-  ...['CI', 'EVT', 'REPORTS', 'LOGS', 'DLQ'].flatMap((stream) => [`$JS.API.DIRECT.GET.${stream}`, `$JS.API.DIRECT.GET.${stream}.>`]),
+  ...['CI', 'EVT', 'REPORTS', 'LOGS', 'DLQ'].flatMap((stream) => [
+    `$JS.API.DIRECT.GET.${stream}`,
+    `$JS.API.DIRECT.GET.${stream}.>`,
+    looksUp(stream),
+  ]),
 ];
 
 /** All that may be tailed: everything but requests, which can carry one-time tokens. */

@@ -8,7 +8,7 @@ import type { AgentHome, Enrolment } from './home.js';
 import type { AgentClock, Timers } from './ports.js';
 
 /** When a renewal fails, try again so often; half of a credential's life is left for it. */
-const RENEW_RETRY_MS = 30_000;
+const RENEW_RETRY_MS = 1_000;
 
 const base64url = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url');
 
@@ -71,9 +71,13 @@ export function renewCredentials(
 ): () => void {
   const { clock, timers, log } = parts;
   let stopTimer: () => void = () => {};
+  let stopped = false;
+  const after = (ms: number): void => {
+    if (!stopped) stopTimer = timers.after(Math.max(0, ms), () => void renew());
+  };
   const schedule = (): void => {
     const { issuedAt, expiresAt } = readCredentials({ file: home.credentialsFile });
-    if (expiresAt !== undefined) stopTimer = timers.after(Math.max(0, (issuedAt + expiresAt) / 2 - clock.now()), () => void renew());
+    if (expiresAt !== undefined) after((issuedAt + expiresAt) / 2 - clock.now());
   };
   const renew = async (): Promise<void> => {
     try {
@@ -86,9 +90,12 @@ export function renewCredentials(
       schedule();
     } catch (error) {
       log.warn('credential not renewed, trying again', { error: String(error) });
-      stopTimer = timers.after(RENEW_RETRY_MS, () => void renew());
+      after(RENEW_RETRY_MS);
     }
   };
   schedule();
-  return () => stopTimer();
+  return () => {
+    stopped = true;
+    stopTimer();
+  };
 }

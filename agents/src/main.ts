@@ -18,8 +18,8 @@ import { resolveSecrets } from './secrets.js';
 import { readSettings } from './settings.js';
 import { realClock, realTimers } from './timers.js';
 
-/** Well below what ends the process for good (runtime's shutdown). */
-const DRAIN_MS = 10_000;
+/** Well below what ends the process for good: runtime's shutdown, and whoever stops it. */
+const DRAIN_MS = 5_000;
 /** What executors left behind of ended runs is kept for a day, to answer for a job that comes back. */
 const TRACES_KEPT_MS = 24 * 3_600_000;
 

@@ -20,7 +20,7 @@ done
 echo "$status" >"$dir/exit.new" && mv "$dir/exit.new" "$dir/exit"
 trap '' TERM INT HUP
 kill -TERM 0
-sleep 1
+sleep 0.2 2>/dev/null || sleep 1
 kill -KILL 0
 `;
 

@@ -24,7 +24,6 @@ export function paintFor(stream: { isTTY?: boolean | undefined }, env: NodeJS.Pr
 
 /** Width of a text on the screen, colour codes not counted. */
 export function visibleWidth(text: string): number {
-  // eslint-disable-next-line no-control-regex -- colour codes begin with the escape character
   return [...text.replace(/\u001b\[[0-9;]*m/g, '')].length;
 }
 

@@ -1,9 +1,12 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { PROJECT_ROOT } from '../project.js';
 import type { Command } from 'commander';
 import type { Cli } from '../cli.js';
 import { span } from '../render/when.js';
 import { columns } from '../terminal.js';
 
-/** `agent list|invite|revoke`. An agent itself is run by `agents/` (`slipway agent run`). */
+/** `agent list|run|invite|revoke`. */
 export function agentCommands(program: Command, cli: Cli): void {
   const agent = program.command('agent').description('agents: who carries jobs out');
   agent
@@ -27,6 +30,13 @@ export function agentCommands(program: Command, cli: Cli): void {
         );
       });
     });
+  agent
+    .command('run')
+    .description('run an agent here: --directory DIR [--token TOKEN] [--config FILE] [--labels a=b] [--capacity N] [--pass-env NAME,…]')
+    .helpOption(false)
+    .allowUnknownOption()
+    .argument('[options...]', 'as the agent program takes them')
+    .action((own: string[]) => runAgent(own));
   agent
     .command('invite')
     .description('a one-time token with which an agent enrols (15 minutes)')
@@ -54,4 +64,16 @@ export function agentCommands(program: Command, cli: Cli): void {
         output.result(reply, () => reply.done);
       });
     });
+}
+
+/** The agent is a program of its own; this only starts it, passes on what it is told, and ends as it ends. */
+function runAgent(args: readonly string[]): Promise<void> {
+  const child = spawn(process.execPath, [join(PROJECT_ROOT, 'dist', 'agents', 'src', 'main.js'), ...args], { stdio: 'inherit' });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
+  return new Promise((resolve) => {
+    child.once('exit', (code) => {
+      process.exitCode = code ?? 1;
+      resolve();
+    });
+  });
 }

@@ -16,7 +16,8 @@ import {
 import { launchPostgres, prepareDatabase, type PostgresServer } from '@slipway/persistence';
 import type { Log } from '@slipway/runtime';
 import type { UpState } from '../where.js';
-import { ManagedProcess, PROJECT_ROOT } from './managed-process.js';
+import { PROJECT_ROOT } from '../project.js';
+import { ManagedProcess } from './managed-process.js';
 import { takeHold, type Hold } from './hold.js';
 
 /** The usual port of NATS; another free one is taken when it is in use. */
@@ -159,7 +160,7 @@ export class House {
     }
   }
 
-  /** Contexts for the `nats` CLI: address, credential and the inbox that the credential permits, in one file each. */
+  /** Contexts for the `nats` CLI: address and credential in one file each. */
   private writeContexts(): void {
     mkdirSync(join(this.directory, 'contexts'), { recursive: true });
     for (const { file, context } of CREDENTIALS) {
@@ -168,7 +169,6 @@ export class House {
         description: `Slipway: ${context}`,
         url: this.nats.url,
         creds: this.credentials(file),
-        ...(file === 'ci' ? {} : { inbox_prefix: `_INBOX.${file}` }),
       };
       writeFileSync(join(this.directory, 'contexts', `${file}.json`), `${JSON.stringify(content, null, 2)}\n`);
     }

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { PROJECT_ROOT } from '../project.js';
 
 /** Restart delays after a crash: quick at first, so that a killed service is back within the second. */
 const RESTART_DELAYS_MS = [100, 200, 500, 1_000, 2_000, 5_000];
@@ -90,6 +90,3 @@ export class ManagedProcess {
     clearTimeout(insist);
   }
 }
-
-/** The project's folder: where dist/, examples/ and package.json are. */
-export const PROJECT_ROOT = fileURLToPath(new URL('../../../../', import.meta.url));

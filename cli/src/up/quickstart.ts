@@ -5,7 +5,7 @@ import { SlipwayError } from '@slipway/core';
 import type { Session } from '../cli.js';
 import { choosePortShift, shiftPorts } from './host-ports.js';
 import type { House } from './house.js';
-import { PROJECT_ROOT } from './managed-process.js';
+import { PROJECT_ROOT } from '../project.js';
 
 const EXAMPLE = join(PROJECT_ROOT, 'examples', 'quickstart');
 /** The agent of the quickstart, and its pool. */

@@ -26,15 +26,92 @@ export interface StreamDeclaration {
   compression: 'none' | 's2';
 }
 
-const base = { maxMsgSize: 8 * MIB, allowAtomic: true, allowDirect: true, denyDelete: true, denyPurge: false, compression: 'none' } as const;
+const base = {
+  maxMsgSize: 8 * MIB,
+  allowAtomic: true,
+  allowDirect: true,
+  denyDelete: true,
+  denyPurge: false,
+  compression: 'none',
+} as const;
 
 export const streams: readonly StreamDeclaration[] = [
-  { ...base, name: 'CI', subjects: ['slipway.ci.>'], retention: 'limits', discard: 'new', maxAgeMs: 180 * DAY_MS, maxBytes: 1_024 * MIB, maxMsgSize: 65_536, duplicateWindowMs: 10 * MINUTE_MS, maxConsumers: 20 },
-  { ...base, name: 'EVT', subjects: ['slipway.evt.>'], retention: 'limits', discard: 'new', maxAgeMs: 400 * DAY_MS, maxBytes: 8_192 * MIB, duplicateWindowMs: 5 * MINUTE_MS, maxConsumers: 100, denyPurge: true },
-  { ...base, name: 'JOBS', subjects: ['slipway.job.>'], retention: 'workqueue', discard: 'new', maxAgeMs: 30 * DAY_MS, maxBytes: 1_024 * MIB, maxMsgSize: 65_536, duplicateWindowMs: 5 * MINUTE_MS, maxConsumers: 2_000, maxMsgsPerSubject: 1, discardNewPerSubject: true, denyDelete: false },
-  { ...base, name: 'REPORTS', subjects: ['slipway.agt.*.job.>'], retention: 'limits', discard: 'new', maxAgeMs: 30 * DAY_MS, maxBytes: 4_096 * MIB, maxMsgSize: 65_536, duplicateWindowMs: 5 * MINUTE_MS, maxConsumers: 20 },
-  { ...base, name: 'LOGS', subjects: ['slipway.agt.*.log.>'], retention: 'limits', discard: 'old', maxAgeMs: 7 * DAY_MS, maxBytes: 2_048 * MIB, maxMsgSize: 131_072, duplicateWindowMs: MINUTE_MS, maxConsumers: 200, compression: 's2' },
-  { ...base, name: 'DLQ', subjects: ['slipway.dlq.>'], retention: 'limits', discard: 'new', maxAgeMs: 90 * DAY_MS, maxBytes: 512 * MIB, duplicateWindowMs: 5 * MINUTE_MS, maxConsumers: 20, denyDelete: false },
+  {
+    ...base,
+    name: 'CI',
+    subjects: ['slipway.ci.>'],
+    retention: 'limits',
+    discard: 'new',
+    maxAgeMs: 180 * DAY_MS,
+    maxBytes: 1_024 * MIB,
+    maxMsgSize: 65_536,
+    duplicateWindowMs: 10 * MINUTE_MS,
+    maxConsumers: 20,
+  },
+  {
+    ...base,
+    name: 'EVT',
+    subjects: ['slipway.evt.>'],
+    retention: 'limits',
+    discard: 'new',
+    maxAgeMs: 400 * DAY_MS,
+    maxBytes: 8_192 * MIB,
+    duplicateWindowMs: 5 * MINUTE_MS,
+    maxConsumers: 100,
+    denyPurge: true,
+  },
+  {
+    ...base,
+    name: 'JOBS',
+    subjects: ['slipway.job.>'],
+    retention: 'workqueue',
+    discard: 'new',
+    maxAgeMs: 30 * DAY_MS,
+    maxBytes: 1_024 * MIB,
+    maxMsgSize: 65_536,
+    duplicateWindowMs: 5 * MINUTE_MS,
+    maxConsumers: 2_000,
+    maxMsgsPerSubject: 1,
+    discardNewPerSubject: true,
+    denyDelete: false,
+  },
+  {
+    ...base,
+    name: 'REPORTS',
+    subjects: ['slipway.agt.*.job.>'],
+    retention: 'limits',
+    discard: 'new',
+    maxAgeMs: 30 * DAY_MS,
+    maxBytes: 4_096 * MIB,
+    maxMsgSize: 65_536,
+    duplicateWindowMs: 5 * MINUTE_MS,
+    maxConsumers: 20,
+  },
+  {
+    ...base,
+    name: 'LOGS',
+    subjects: ['slipway.agt.*.log.>'],
+    retention: 'limits',
+    discard: 'old',
+    maxAgeMs: 7 * DAY_MS,
+    maxBytes: 2_048 * MIB,
+    maxMsgSize: 131_072,
+    duplicateWindowMs: MINUTE_MS,
+    maxConsumers: 200,
+    compression: 's2',
+  },
+  {
+    ...base,
+    name: 'DLQ',
+    subjects: ['slipway.dlq.>'],
+    retention: 'limits',
+    discard: 'new',
+    maxAgeMs: 90 * DAY_MS,
+    maxBytes: 512 * MIB,
+    duplicateWindowMs: 5 * MINUTE_MS,
+    maxConsumers: 20,
+    denyDelete: false,
+  },
 ];
 
 export interface ConsumerDeclaration {
@@ -48,12 +125,28 @@ export interface ConsumerDeclaration {
 }
 
 /** Inventory events that mirrors follow. */
-const INVENTORY_FILTERS = ['system', 'environment', 'deployment', 'resource', 'policy', 'metric', 'version', 'targets'].map((k) => `slipway.evt.${k}.>`);
+const INVENTORY_FILTERS = ['system', 'environment', 'deployment', 'resource', 'policy', 'metric', 'version', 'targets'].map(
+  (k) => `slipway.evt.${k}.>`,
+);
 
 export const consumers: readonly ConsumerDeclaration[] = [
   { stream: 'CI', name: 'registry', filters: ['slipway.ci.version.>'], ackWaitMs: 30_000, maxDeliver: -1, maxAckPending: 1_000 },
-  { stream: 'EVT', name: 'policy', filters: [...INVENTORY_FILTERS, 'slipway.evt.release.>'], ackWaitMs: 30_000, maxDeliver: -1, maxAckPending: 2_000 },
-  { stream: 'EVT', name: 'scheduler', filters: [...INVENTORY_FILTERS, 'slipway.evt.decision.>'], ackWaitMs: 30_000, maxDeliver: -1, maxAckPending: 2_000 },
+  {
+    stream: 'EVT',
+    name: 'policy',
+    filters: [...INVENTORY_FILTERS, 'slipway.evt.release.>'],
+    ackWaitMs: 30_000,
+    maxDeliver: -1,
+    maxAckPending: 2_000,
+  },
+  {
+    stream: 'EVT',
+    name: 'scheduler',
+    filters: [...INVENTORY_FILTERS, 'slipway.evt.decision.>'],
+    ackWaitMs: 30_000,
+    maxDeliver: -1,
+    maxAckPending: 2_000,
+  },
   { stream: 'REPORTS', name: 'scheduler', filters: ['slipway.agt.*.job.>'], ackWaitMs: 30_000, maxDeliver: -1, maxAckPending: 2_000 },
 ];
 

@@ -23,8 +23,7 @@ export const subjects = {
   inventory: (kind: string, name: string, verb: 'applied' | 'removed' | 'enrolled' | 'revoked') =>
     `slipway.evt.${kind}.${kind === 'resource' ? resourceToken(name) : name}.${verb}`,
   targets: (deployment: string, environment: string) => `slipway.evt.targets.${deployment}.${environment}.changed`,
-  decision: (deployment: string, environment: string, verdict: string) =>
-    `slipway.evt.decision.${deployment}.${environment}.${verdict}`,
+  decision: (deployment: string, environment: string, verdict: string) => `slipway.evt.decision.${deployment}.${environment}.${verdict}`,
   /** What people decided: approved, rejected, withdrawn. */
   approval: (deployment: string, environment: string, verb: string) => `slipway.evt.approval.${deployment}.${environment}.${verb}`,
   rollout: (deployment: string, environment: string, verb: string) => `slipway.evt.rollout.${deployment}.${environment}.${verb}`,

@@ -2,15 +2,7 @@ import type { JsonObject } from './model/json.js';
 
 /** What the receiver of an error should do; one exhaustive table (messaging/settlement) maps kinds to ack, nak, dead letter and exit codes. */
 export type ErrorKind =
-  | 'invalid'
-  | 'forbidden'
-  | 'missing'
-  | 'conflict'
-  | 'superseded'
-  | 'unavailable'
-  | 'unknownOutcome'
-  | 'cancelled'
-  | 'bug';
+  'invalid' | 'forbidden' | 'missing' | 'conflict' | 'superseded' | 'unavailable' | 'unknownOutcome' | 'cancelled' | 'bug';
 
 /** An error as it crosses processes: matched by `code`, never by text or class. */
 export interface ErrorShape {

@@ -4,7 +4,7 @@ import { readConfig } from '@slipway/runtime';
 import { z } from 'zod';
 import { natsAgentCredentials } from './enrolment/credentials.nats.js';
 import { natsJobQueues } from './enrolment/job-queues.nats.js';
-import { migrations } from './migrations/index.js';
+import { migrations } from './migrations.js';
 import { createRegistry } from './parts.js';
 import { tables } from './tables.js';
 

@@ -70,13 +70,7 @@ export interface ConditionRule {
 }
 
 export type GateRule =
-  | ApprovalRule
-  | EnvironmentProgressionRule
-  | DependencyRule
-  | VersionSelectorRule
-  | WindowRule
-  | CooldownRule
-  | ConditionRule;
+  ApprovalRule | EnvironmentProgressionRule | DependencyRule | VersionSelectorRule | WindowRule | CooldownRule | ConditionRule;
 
 /** How many targets: a count, a percentage of all members (rounded up, at least 1), or a CEL selector over `resource`. */
 export type WaveSize = { count: number } | { percent: number } | { selector: string };
@@ -153,13 +147,7 @@ export interface TimeoutsRule extends TimeoutsSpec {
   kind: 'timeouts';
 }
 
-export type ObligationRule =
-  | GradualRolloutRule
-  | VerificationRule
-  | RetryRule
-  | RollbackRule
-  | ConcurrencyRule
-  | TimeoutsRule;
+export type ObligationRule = GradualRolloutRule | VerificationRule | RetryRule | RollbackRule | ConcurrencyRule | TimeoutsRule;
 
 export type Rule = GateRule | ObligationRule;
 

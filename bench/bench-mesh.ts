@@ -12,7 +12,8 @@ import type { Session } from '../cli/src/cli.js';
 import { Output } from '../cli/src/output.js';
 import { openSession } from '../cli/src/session.js';
 import { House } from '../cli/src/up/house.js';
-import { PROJECT_ROOT, type ManagedProcess } from '../cli/src/up/managed-process.js';
+import type { ManagedProcess } from '../cli/src/up/managed-process.js';
+import { PROJECT_ROOT } from '../cli/src/project.js';
 import { servicesReady } from '../cli/src/up/quickstart.js';
 import { treeProcessorTime } from './processor-time.js';
 

@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import type { Cli } from './cli.js';
-import { agentCommands } from './commands/agents.js';
+import { agentCommands, runAgent } from './commands/agents.js';
 import { deadLetterCommands } from './commands/dead-letters.js';
 import { logsCommand } from './commands/logs.js';
 import { policyCommands } from './commands/policy-commands.js';
@@ -95,8 +95,11 @@ process.on('unhandledRejection', (error) => {
   process.exit();
 });
 
+// The agent program's options are its own; ours of the same names must not swallow them.
+const [group, command, ...rest] = process.argv.slice(2);
 try {
-  await program.parseAsync(process.argv);
+  if (group === 'agent' && command === 'run') await runAgent(rest);
+  else await program.parseAsync(process.argv);
 } catch (error) {
   if (!(error instanceof CommanderError)) throw error;
   process.exitCode = error.exitCode === 0 ? 0 : 2;

@@ -32,11 +32,7 @@ export function agentCommands(program: Command, cli: Cli): void {
     });
   agent
     .command('run')
-    .description('run an agent here: --directory DIR [--token TOKEN] [--config FILE] [--labels a=b] [--capacity N] [--pass-env NAME,…]')
-    .helpOption(false)
-    .allowUnknownOption()
-    .argument('[options...]', 'as the agent program takes them')
-    .action((own: string[]) => runAgent(own));
+    .description('run an agent here: --directory DIR [--token TOKEN] [--config FILE] [--labels a=b] [--capacity N] [--pass-env NAME,…]');
   agent
     .command('invite')
     .description('a one-time token with which an agent enrols (15 minutes)')
@@ -66,8 +62,8 @@ export function agentCommands(program: Command, cli: Cli): void {
     });
 }
 
-/** The agent is a program of its own; this only starts it, passes on what it is told, and ends as it ends. */
-function runAgent(args: readonly string[]): Promise<void> {
+/** `agent run`. The agent is a program of its own; this only starts it, passes on what it is told, and ends as it ends. */
+export function runAgent(args: readonly string[]): Promise<void> {
   const child = spawn(process.execPath, [join(PROJECT_ROOT, 'dist', 'agents', 'src', 'main.js'), ...args], { stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
   return new Promise((resolve) => {

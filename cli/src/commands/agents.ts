@@ -6,7 +6,7 @@ import type { Cli } from '../cli.js';
 import { span } from '../render/when.js';
 import { columns } from '../terminal.js';
 
-/** `agent list|run|invite|revoke`. */
+/** `agent list|run|enroll|revoke`. */
 export function agentCommands(program: Command, cli: Cli): void {
   const agent = program.command('agent').description('agents: who carries jobs out');
   agent
@@ -34,7 +34,7 @@ export function agentCommands(program: Command, cli: Cli): void {
     .command('run')
     .description('run an agent here: --directory DIR [--token TOKEN] [--config FILE] [--labels a=b] [--capacity N] [--pass-env NAME,…]');
   agent
-    .command('invite')
+    .command('enroll')
     .description('a one-time token with which an agent enrols (15 minutes)')
     .argument('<name>')
     .requiredOption('--pool <pool>')

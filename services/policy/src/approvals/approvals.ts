@@ -58,8 +58,13 @@ export class Approvals {
       const decision: Decision | undefined =
         decisions.find((d) => d.versionId === version.id) ?? (await this.explainer.decisionNow(tx, pair, version));
       const reply = { done, verdict: decision?.verdict ?? 'undecided', because: decision?.because ?? ['it has no release targets there'] };
+      if (verb === 'approved' || decisions.some((d) => d.versionId === version.id)) return { reply, decisions };
       // Said again because the scheduler did not answer the first time: nothing changed, and it must take the decision all the same.
-      return { reply, decisions: decisions.length > 0 ? decisions : await openDecision(tx, pair, version) };
+      const open = await openDecision(tx, pair, version);
+      return {
+        reply,
+        decisions: [...decisions, ...(open.length > 0 || !decision ? open : [await this.decider.sayAgain(tx, pair, decision)])],
+      };
     });
   }
 

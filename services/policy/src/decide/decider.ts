@@ -1,11 +1,12 @@
 import { subjects } from '@slipway/contracts';
-import type { ApprovalFact, NumberedDecision } from '@slipway/core';
+import type { ApprovalFact, Decision, NumberedDecision } from '@slipway/core';
 import type { ServiceDeps } from '@slipway/hosting';
 import type { OutboxMessage, Tx } from '@slipway/persistence';
 import type { State } from '../state.js';
 import type { Pair } from '../pairs.js';
 import { byPair, pairKey, pairsWhere } from '../pairs.js';
 import { approvalTable, decisionTable, dirtyTable, pairTable } from '../tables.js';
+import type { PairRow } from '../tables.js';
 import { judgePair } from './judge-pair.js';
 import type { Judged } from './judge-pair.js';
 import { LEVEL } from './marks.js';
@@ -115,6 +116,20 @@ export class Decider {
     const stamps = [...dirty.values()].flat().map((mark) => mark.stamp);
     if (stamps.length > 0) await tx.remove(dirtyTable, { stamp: stamps });
     return judged.flatMap((j) => j.publish);
+  }
+
+  /**
+   * Number and publish a decision on a version that is judged no longer, since newer ones have taken its place: the scheduler may still rest on an
+   * older one. The caller holds the pair's lock.
+   */
+  async sayAgain(tx: Tx, pair: Pair, decision: Decision): Promise<NumberedDecision> {
+    const [row] = await tx.find(pairTable, { deployment: pair.deployment, environment: pair.environment });
+    const known: PairRow = row ?? { ...pair, counter: 0, open: [], covered: false, restsOn: [] };
+    const number = known.counter + 1;
+    await tx.put(pairTable, [{ ...known, counter: number }]);
+    const said: NumberedDecision = { ...decision, number, inventoryRevision: this.state.inventory.revision };
+    await tx.send([decisionMessage(said)]);
+    return said;
   }
 
   /** Where no policy asks for approvals, none need be read. */

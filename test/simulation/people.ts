@@ -18,6 +18,8 @@ export class People {
   readonly approved = new Set<string>();
   readonly published: { deployment: string; tag: string }[] = [];
   done = false;
+  /** Asked, not yet answered. */
+  private readonly approving: { deployment: string; version: string }[] = [];
   private busy = 0;
 
   constructor(private readonly world: World) {}
@@ -85,7 +87,9 @@ export class People {
     const { deployment, version } = request;
     this.approved.add(`${deployment}/${version}`);
     for (const w of this.withdrawals) if (w.deployment === deployment && w.version === version) w.until ??= this.world.clockwork.now;
+    this.approving.push(request);
     await this.ask('policy.approve', request);
+    this.approving.splice(this.approving.indexOf(request), 1);
     this.world.acknowledged.push(`approved ${deployment} ${version}`);
   }
 
@@ -96,7 +100,10 @@ export class People {
     const body = operation === 'policy.reject' ? { ...request, reason: 'no' } : request;
     if (await this.ask(operation, body as never, 3)) {
       this.world.note(`acknowledged: ${operation} ${request.deployment} ${request.version}`);
-      this.withdrawals.push({ deployment: request.deployment, version: request.version, at: this.world.clockwork.now });
+      const { deployment, version } = request;
+      // Somebody else's approval on its way may come after it.
+      if (this.approving.some((a) => a.deployment === deployment && a.version === version)) return;
+      this.withdrawals.push({ deployment, version, at: this.world.clockwork.now });
     }
   }
 

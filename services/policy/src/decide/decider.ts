@@ -21,6 +21,8 @@ const DECIDE_AT_ONCE_TARGETS_MAX = 2_000;
 /** Judging a target costs about a hundredth of a millisecond for each open version: so a large place is judged a fraction of the time. */
 const PATIENCE_MS_PER_TARGET = 0.05;
 const PATIENCE_MAX_MS = 5_000;
+/** Nobody waits for a version to be closed that runs everywhere now. */
+const CANDIDATES_PATIENCE = 4;
 /** A pair whose judging threw is tried again after this long. */
 const RETRY_MS = 5_000;
 
@@ -65,7 +67,9 @@ export class Decider {
   /** How long a mark may wait for others: judging a large place after every batch of facts would cost more than all else. */
   private patienceMs(mark: Mark): number {
     const targets = this.weigh([mark]);
-    return mark.urgent || targets <= DECIDE_AT_ONCE_TARGETS_MAX ? 0 : Math.min(targets * PATIENCE_MS_PER_TARGET, PATIENCE_MAX_MS);
+    if (mark.urgent || targets <= DECIDE_AT_ONCE_TARGETS_MAX) return 0;
+    const perTarget = mark.level === LEVEL.judge ? PATIENCE_MS_PER_TARGET : PATIENCE_MS_PER_TARGET * CANDIDATES_PATIENCE;
+    return Math.min(targets * perTarget, PATIENCE_MAX_MS);
   }
 
   /** Whether these are decided so quickly that whoever brought the change may wait for it. */

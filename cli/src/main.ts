@@ -14,7 +14,8 @@ import { openSession } from './session.js';
 import { DATA_DIRECTORY, findServer, type WhereOptions } from './where.js';
 
 const EXIT_HELP = `
-Exit codes: 0 done, 1 failed, 2 asked wrongly, 3 not there, 4 not allowed, 5 conflict, 6 nobody answered, 7 unknown outcome, 10 diff found something.
+Exit codes: 0 done, 1 failed, 2 asked wrongly, 3 not allowed, 4 not there, 5 conflict, 6 superseded, 7 nobody answered, 8 unknown outcome,
+10 diff found something, 70 a bug of ours.
 The server is found by --server and --creds, SLIPWAY_NATS_URL and SLIPWAY_NATS_CREDS (or NATS_URL and NATS_CREDS), .slipway/ here or above, a nats context.`;
 
 type GlobalOptions = WhereOptions & { output: OutputFormat };

@@ -1,18 +1,6 @@
-import { SlipwayError, type ErrorKind } from '@slipway/core';
+import { SlipwayError } from '@slipway/core';
+import { kindRules } from '@slipway/messaging';
 import { paintFor, type Paint } from './terminal.js';
-
-/** What scripts can trust: 0 done, 1 failed, 2 asked wrongly, 3 not there, 4 not allowed, 5 conflict, 6 nobody answered, 7 unknown outcome. */
-export const EXIT_CODES: Record<ErrorKind, number> = {
-  invalid: 2,
-  missing: 3,
-  forbidden: 4,
-  conflict: 5,
-  superseded: 5,
-  unavailable: 6,
-  unknownOutcome: 7,
-  cancelled: 1,
-  bug: 1,
-};
 
 export type OutputFormat = 'text' | 'json';
 
@@ -46,6 +34,6 @@ export class Output {
     }
     if (this.format === 'json') this.err.write(`${JSON.stringify({ error: error.toShape() })}\n`);
     else this.err.write(`slipway: ${error.message} (${error.code})\n`);
-    return EXIT_CODES[error.kind];
+    return kindRules[error.kind].exitCode;
   }
 }

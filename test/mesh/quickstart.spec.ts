@@ -57,7 +57,7 @@ describe('npm start, as a newcomer and as ops use it', () => {
 
   it('says what exists when a deployment is unknown', () => {
     const ran = mesh.slipway('version', 'publish', 'chekout', '1.0.0');
-    expect(ran.code).toBe(3);
+    expect(ran.code).toBe(4);
     expect(ran.err).toMatch(/checkout/);
   });
 

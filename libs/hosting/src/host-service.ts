@@ -95,8 +95,8 @@ export class HostedService {
 
   private async openStore(): Promise<PostgresStore> {
     const { name, tables, migrations } = this.definition;
-    const options = { url: this.config.SLIPWAY_DATABASE_URL, schema: schemaOf(name), tables, migrations, log: this.log };
-    const store = await openDatabase(options, systemIds, () => this.stopping);
+    const options = { url: this.config.SLIPWAY_DATABASE_URL, schema: schemaOf(name), tables, migrations, log: this.log, ids: systemIds };
+    const store = await openDatabase(options, () => this.stopping);
     this.closing.unshift({ what: 'PostgreSQL', close: () => store.close() });
     return store;
   }

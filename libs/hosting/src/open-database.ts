@@ -1,13 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { SlipwayError } from '@slipway/core';
 import { createPostgresStore, type PostgresStore, type PostgresStoreOptions } from '@slipway/persistence';
-import { Backoff, type Ids } from '@slipway/runtime';
+import { Backoff } from '@slipway/runtime';
 
 const RETRY = { firstMs: 100, maxMs: 3_000 };
 
 /** Open the store and migrate it, for as long as it takes PostgreSQL to be there. Anything but its absence is thrown. */
-export async function openDatabase(options: PostgresStoreOptions, ids: Ids, stopping: () => boolean): Promise<PostgresStore> {
-  const { log } = options;
+export async function openDatabase(options: PostgresStoreOptions, stopping: () => boolean): Promise<PostgresStore> {
+  const { log, ids } = options;
   const store = await createPostgresStore(options);
   const backoff = new Backoff(RETRY, () => ids.random());
   for (;;) {

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Log } from '@slipway/runtime';
+import type { Ids, Log } from '@slipway/runtime';
 import type pg from 'pg';
 import { oneByOne, withClient } from './postgres/connection.js';
 import { commitUnknown, databaseError, isConnectionLoss, isTransient } from './postgres/failures.js';
@@ -20,6 +20,8 @@ export interface PostgresStoreOptions {
   /** The schema's history; `initialMigration(tables)` for tests. */
   migrations: readonly MigrationStep[];
   log: Log;
+  /** Spreads the retries of transactions that got in each other's way. */
+  ids: Pick<Ids, 'random'>;
 }
 
 export interface PostgresStore extends Store {
@@ -73,7 +75,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
         } catch (error) {
           const failure = isDatabaseFailure(error) ? databaseError(error, 'Running a transaction') : error;
           if (attempt === ATTEMPTS_MAX || !isTransient(failure)) throw failure;
-          await pause(RETRY_PAUSE_MS * attempt * (1 + Math.random()));
+          await pause(RETRY_PAUSE_MS * attempt * (1 + options.ids.random()));
         }
       }
     },

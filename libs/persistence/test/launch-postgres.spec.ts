@@ -13,7 +13,7 @@ import {
   text,
   type PostgresServer,
 } from '@slipway/persistence';
-import { silentLog } from '@slipway/runtime';
+import { silentLog, systemIds } from '@slipway/runtime';
 import { administer, eventually, startPostgres, type TestPostgres } from '@slipway/testkit';
 
 const boats = defineTable('boats', { name: text() }, { key: ['name'] });
@@ -93,7 +93,14 @@ describe('launching PostgreSQL', () => {
     const { adminUrl } = await launch();
     const urls = await prepareDatabase({ adminUrl, keys, services: ['scheduler'] });
     const open = (migrations = [initialMigration([boats])]) =>
-      createPostgresStore({ url: urls['scheduler'] as string, schema: schemaOf('scheduler'), tables: [boats], migrations, log: silentLog });
+      createPostgresStore({
+        url: urls['scheduler'] as string,
+        schema: schemaOf('scheduler'),
+        tables: [boats],
+        migrations,
+        log: silentLog,
+        ids: systemIds,
+      });
     const copies = await Promise.all([open(), open(), open()]);
     const steps = await Promise.all(copies.map((copy) => copy.migrate()));
     expect(steps.flat().sort()).toEqual(['0000_outbox_and_inbox', '0001_initial']);
@@ -117,6 +124,7 @@ describe('a store whose PostgreSQL goes away', () => {
       tables: [boats],
       migrations: [initialMigration([boats])],
       log: silentLog,
+      ids: systemIds,
     });
     await store.migrate();
     await store.transaction((tx) => tx.insert(boats, [{ name: 'kept' }]));
@@ -141,6 +149,7 @@ describe('a store whose PostgreSQL goes away', () => {
       tables: [boats],
       migrations: [initialMigration([boats])],
       log: silentLog,
+      ids: systemIds,
     });
     await store.read((tx) => tx.count(boats, {}));
     postgres.pause();

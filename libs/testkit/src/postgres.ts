@@ -11,7 +11,7 @@ import {
   type PostgresStore,
   type AnyTable,
 } from '@slipway/persistence';
-import { silentLog } from '@slipway/runtime';
+import { silentLog, systemIds } from '@slipway/runtime';
 import pg from 'pg';
 
 /** Where the server shared by a whole Jest run lives; test/global-setup.mjs names it, global-teardown.mjs stops what is there. */
@@ -89,7 +89,7 @@ export async function createTestStore(tables: readonly AnyTable[], server?: Post
   const url = (server ?? (await sharedPostgres())).adminUrl;
   const schema = `test_${randomBytes(6).toString('hex')}`;
   await administer(url, `create schema ${schema}`);
-  const store = await createPostgresStore({ url, schema, tables, migrations: [initialMigration(tables)], log: silentLog });
+  const store = await createPostgresStore({ url, schema, tables, migrations: [initialMigration(tables)], log: silentLog, ids: systemIds });
   await store.migrate();
   return {
     ...store,

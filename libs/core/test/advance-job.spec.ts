@@ -253,6 +253,14 @@ describe('advanceJob: deadlines, stops and retries', () => {
     expect(advanceJob(job, withdraw, at(1)).job).toBe(job);
   });
 
+  it('calls a lost verification timed out, or cancelled, but never unknown: measuring changes nothing', () => {
+    const once = { ...sampleJob().retry, attempts: 1 };
+    const lost = play(sampleJob({ kind: 'verify', retry: once }), dispatched, claim(), 30_000, time, dispatched, 600_000, time);
+    expect(lost.job.state).toBe('timedOut');
+    const stopped = play(sampleJob({ kind: 'verify', retry: once }), dispatched, claim(), cancel, CANCEL_CONFIRM_MS, time);
+    expect(stopped.job.state).toBe('cancelled');
+  });
+
   it('never times out while a person must act', () => {
     let { job, now } = play(sampleJob(), dispatched, claim(), says('started', 1), says('actionRequired', 2));
     for (; now < 3_000_000; now += 20_000) {

@@ -6,7 +6,7 @@ export type JobOutcome = Extract<JobState, 'succeeded' | 'failed' | 'cancelled' 
 
 /** The attempt ended so: either the job has (I6), or its retry waits out the backoff. */
 export function endJob(job: Job, reported: JobOutcome, time: JobTime, last: Partial<Pick<Job, 'message' | 'outputs' | 'links'>>): JobStep {
-  const outcome = reported === 'cancelled' ? (job.cancelAs ?? 'cancelled') : reported;
+  const outcome = outcomeOf(job, reported);
   const ended: Job = { ...forgetHolding(job), ...last };
   if (mayRetry(job, outcome)) return { job: nextAttempt(ended, time), effects: [{ type: 'announce', verb: 'retrying' }] };
 
@@ -17,6 +17,13 @@ export function endJob(job: Job, reported: JobOutcome, time: JobTime, last: Part
   effects.push({ type: 'announce', verb: outcome });
   const startedAt = effects.length > 1 ? { startedAt: time.now } : {};
   return { job: { ...ended, ...startedAt, state: outcome, finishedAt: time.now }, effects };
+}
+
+/** What is asked to stop stops for whoever asked. Measuring changes nothing at its target, so a verification that was lost is over, not `unknown`. */
+function outcomeOf(job: Job, reported: JobOutcome): JobOutcome {
+  if (reported === 'cancelled') return job.cancelAs ?? 'cancelled';
+  if (reported === 'unknown' && job.kind === 'verify') return job.cancelAs ?? 'timedOut';
+  return reported;
 }
 
 function mayRetry(job: Job, outcome: JobOutcome): boolean {

@@ -12,7 +12,7 @@ import { stepJob } from './step-job.js';
 const OVERTAKEN_TRIES = 5;
 const OVERTAKEN_MS = 500;
 /** A report that a verdict needs may have been lost on its way and comes again only after the consumer's whole time to acknowledge (30 s): wait longer than that. */
-const GAP_TRIES = 10;
+const GAP_TRIES = 30;
 const GAP_MS_MAX = 10_000;
 
 /**

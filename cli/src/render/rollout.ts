@@ -2,6 +2,8 @@ import type { RolloutView } from '@slipway/contracts';
 import { columns, progressBar, type Paint } from '../terminal.js';
 import { span } from './when.js';
 
+/** A rollout in one of these states begins nothing more. */
+const OVER = new Set(['completed', 'superseded', 'rolledBack', 'cancelled']);
 /** Members of one wave shown before the rest is counted. */
 const SHOWN_MEMBERS_MAX = 12;
 
@@ -27,7 +29,7 @@ export function renderRollout(rollout: RolloutView, now: number, paint: Paint): 
       rows.push([
         part.name,
         `…${members.length} ${members.length === 1 ? 'target' : 'targets'}`,
-        paint.dim(`· waits for wave ${rollout.waves[index - 1]?.name ?? ''}`),
+        paint.dim(OVER.has(rollout.state) ? '· never begun' : `· waits for wave ${rollout.waves[index - 1]?.name ?? ''}`),
       ]);
       return;
     }

@@ -19,8 +19,6 @@ const SWEEP_MS = 5_000;
 interface Taken {
   /** Still to be decided; written down in the same transaction. */
   marks: Marks;
-  /** To be adopted now that it is committed. */
-  staged?: StagedFacts;
   /** Changes of the inventory are missing. */
   behind: boolean;
 }
@@ -44,8 +42,8 @@ export class Consumer {
       else if (isChange(message)) changes.push(message.body);
       else throw strange(message);
     }
-    const { marks, staged, behind } = await this.absorb(changes, releases);
-    if (staged !== undefined) this.state.targetFacts.adopt(staged);
+    const { marks, behind } = await this.absorb(changes, releases);
+    this.decider.committed();
     if (behind) await this.catchUp();
     await this.decider.decideSoon(marks);
   }
@@ -67,36 +65,38 @@ export class Consumer {
    * in the same transaction, unless that fails.
    */
   private async absorb(changes: readonly InventoryChange[], releases: readonly ReleaseEvent[]): Promise<Taken> {
-    const { store, log } = this.deps;
-    if (releases.length > 0) return store.transaction((tx) => this.absorbAll(tx, changes, releases));
     try {
-      return await store.transaction((tx) => this.absorbAndDecide(tx, changes));
+      return await this.attempt(changes, releases, true);
     } catch (error) {
-      log.warn('deciding at once failed; taking the changes in without', { error: String(error) });
-      return store.transaction((tx) => this.absorbAll(tx, changes, []));
+      this.deps.log.warn('deciding at once failed; taking the news in without', { error: String(error) });
+      return this.attempt(changes, releases, false);
     }
   }
 
-  private async absorbAndDecide(tx: Tx, changes: readonly InventoryChange[]): Promise<Taken> {
-    const { marks, behind } = await this.absorbChanges(tx, changes);
-    if (marks.size > 0 && !behind && this.decider.isQuick(marks)) {
-      await this.decider.decide(tx, marks.list(), { level: LEVEL.judge, absorbed: true });
-      return { marks: new Marks(), behind };
+  private async attempt(changes: readonly InventoryChange[], releases: readonly ReleaseEvent[], decide: boolean): Promise<Taken> {
+    const { targetFacts } = this.state;
+    let staged: StagedFacts | undefined;
+    try {
+      return await this.deps.store.transaction(async (tx) => {
+        // A transaction that lost a race runs again from here.
+        if (staged !== undefined) targetFacts.retract(staged);
+        const { marks, behind } = await this.absorbChanges(tx, changes);
+        if (releases.length > 0) {
+          staged = await targetFacts.stage(tx, releases);
+          targetFacts.adopt(staged);
+          if (staged.changes.length > 0) markFacts(marks, staged.changes, await this.restingPairs(tx, staged));
+        }
+        if (!decide || behind || !this.decider.isQuick(marks)) {
+          await this.decider.mark(tx, marks);
+          return { marks, behind };
+        }
+        if (marks.size > 0) await this.decider.decide(tx, marks.list(), { marks, absorbed: changes.length > 0 });
+        return { marks: new Marks(), behind };
+      });
+    } catch (error) {
+      if (staged !== undefined) targetFacts.retract(staged);
+      throw error;
     }
-    await this.decider.mark(tx, marks);
-    return { marks, behind };
-  }
-
-  private async absorbAll(tx: Tx, changes: readonly InventoryChange[], releases: readonly ReleaseEvent[]): Promise<Taken> {
-    const { marks, behind } = await this.absorbChanges(tx, changes);
-    if (releases.length === 0) {
-      await this.decider.mark(tx, marks);
-      return { marks, behind };
-    }
-    const staged = await this.state.targetFacts.stage(tx, releases);
-    if (staged.changes.length > 0) markFacts(marks, staged.changes, await this.restingPairs(tx, staged));
-    await this.decider.mark(tx, marks);
-    return { marks, staged, behind };
   }
 
   private async absorbChanges(tx: Tx, changes: readonly InventoryChange[]): Promise<{ marks: Marks; behind: boolean }> {

@@ -20,6 +20,8 @@ export class Mesh {
   /** What the scheduler would say of its rollouts. */
   rollouts: ReplyOf<'scheduler.rollouts'>['rollouts'] = [];
   parts: ServiceParts;
+  /** When the service last asked to be woken. */
+  wakeAt: number | undefined;
   private nudged = false;
   private ids = 0;
   private sequences = new Map<string, number>();
@@ -110,7 +112,7 @@ export class Mesh {
   async settle(parts = this.parts): Promise<void> {
     while (this.nudged) {
       this.nudged = false;
-      await parts.wake(this.now);
+      this.wakeAt = await parts.wake(this.now);
     }
   }
 

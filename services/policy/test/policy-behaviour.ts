@@ -113,6 +113,7 @@ export function policyBehaviour(name: string, open: () => Promise<{ store: Store
       expect(await decisionOn('production')).toMatchObject({ verdict: 'waiting' });
       await mesh.releases(mesh.fact('checkout', 'staging', 's1', next), mesh.fact('checkout', 'staging', 's2', next));
       expect(await decisionOn('production')).toMatchObject({ verdict: 'waiting', reevaluateAt: START + 600_000 });
+      expect(mesh.wakeAt).toBe(START + 600_000);
       await mesh.advance(599_999);
       expect(await decisionOn('production')).toMatchObject({ verdict: 'waiting' });
       await mesh.advance(1);

@@ -49,7 +49,7 @@ export class Approvals {
   }
 
   private async say(verb: Verb, request: Request, caller: Caller): Promise<{ reply: Reply; decisions: NumberedDecision[] }> {
-    return this.deps.store.transaction(async (tx) => {
+    const said = await this.deps.store.transaction(async (tx) => {
       const pair = { deployment: request.deployment, environment: request.environment };
       await this.state.sync(tx);
       const version = this.find(request);
@@ -66,6 +66,8 @@ export class Approvals {
         decisions: [...decisions, ...(open.length > 0 || !decision ? open : [await this.decider.sayAgain(tx, pair, decision)])],
       };
     });
+    this.decider.committed();
+    return said;
   }
 
   private find(request: Request): Version {

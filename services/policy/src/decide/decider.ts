@@ -27,8 +27,10 @@ const CANDIDATES_PATIENCE = 4;
 const RETRY_MS = 5_000;
 
 export interface DecideOptions {
-  /** Judge at this level whatever the marks say; they stay. */
+  /** Judge at this level whatever the written marks say; those stay. */
   level?: Level;
+  /** Judge at the level of these marks instead of the written ones, which stay. */
+  marks?: Marks;
   /** The transaction has just absorbed changes of the inventory, and holds its lock: the mirror is level. */
   absorbed?: boolean;
 }
@@ -36,6 +38,8 @@ export interface DecideOptions {
 /** Makes the decisions: reads what is known under the pairs' locks, judges, writes and publishes what changed. */
 export class Decider {
   private readonly targetLists = new TargetLists();
+  /** A pair was given a time at which it must be looked at again. */
+  private timed = false;
 
   constructor(
     private readonly deps: ServiceDeps,
@@ -80,8 +84,15 @@ export class Decider {
   /** Decide what was marked if that is quickly done, else have `wake` do it, where more changes come together. */
   async decideSoon(marks: Marks): Promise<void> {
     if (marks.size === 0) return;
-    if (this.isQuick(marks)) await this.decideEach(marks.list());
-    else this.deps.nudge();
+    if (!this.isQuick(marks)) return this.deps.nudge();
+    await this.decideEach(marks.list());
+    this.committed();
+  }
+
+  /** After the commit of what `decide` wrote: whoever calls `wake` must learn of new times. */
+  committed(): void {
+    if (this.timed) this.deps.nudge();
+    this.timed = false;
   }
 
   /** How many targets these pairs have: what judging them costs. */
@@ -100,7 +111,7 @@ export class Decider {
     if (options.absorbed === true) await this.state.targetFacts.sync(tx);
     else await this.state.sync(tx);
     const where = pairsWhere(pairs);
-    const dirty = byPair(pairs, options.level === undefined ? await tx.find(dirtyTable, where) : []);
+    const dirty = byPair(pairs, options.level === undefined && options.marks === undefined ? await tx.find(dirtyTable, where) : []);
     const rows = byPair(pairs, await tx.find(pairTable, where));
     const approvals = byPair(pairs, this.someoneApproves() ? await tx.find(approvalTable, where) : []);
     const now = this.deps.clock.now();
@@ -110,12 +121,16 @@ export class Decider {
       const row = rows.get(key)?.[0];
       const mark = dirty.get(key)?.[0];
       const timeCame = row?.reevaluateAt !== undefined && row.reevaluateAt <= now;
-      const level = options.level ?? (timeCame ? LEVEL.judge : (mark?.level as Level | undefined));
+      const marked = options.marks?.levelOf(pair) ?? (mark?.level as Level | undefined);
+      const level = options.level ?? (timeCame ? LEVEL.judge : marked);
       if (level === undefined) continue;
       const facts: ApprovalFact[] = (approvals.get(key) ?? []).map(factOfApproval);
       const view = viewPair(this.state, this.targetLists, pair, facts);
       judged.push(judgePair(pair, view, row, { level, now, inventoryRevision: this.state.inventory.revision }));
     }
+    this.timed ||= judged.some(
+      ({ row }) => row.reevaluateAt !== undefined && row.reevaluateAt !== rows.get(pairKey(row))?.[0]?.reevaluateAt,
+    );
     await this.write(tx, judged, rows);
     const stamps = [...dirty.values()].flat().map((mark) => mark.stamp);
     if (stamps.length > 0) await tx.remove(dirtyTable, { stamp: stamps });

@@ -26,6 +26,10 @@ export class Marks {
     }
   }
 
+  levelOf(pair: Pair): Level | undefined {
+    return this.marks.get(pairKey(pair))?.level;
+  }
+
   get size(): number {
     return this.marks.size;
   }

@@ -26,7 +26,7 @@ export function viewPair(world: World, targetsOf: TargetLists, pair: Pair, appro
   const targets = inventory.targets(pair.deployment, pair.environment);
   if (!deployment || !environment || !system || targets === undefined || targets.size === 0) return undefined;
   const list = targetsOf.list(inventory, targets);
-  const oldest = oldestRunning(world, pair, list.docs);
+  const { oldest, moved } = runningAt(world, pair, list, targets);
   return {
     input: {
       system,
@@ -44,21 +44,33 @@ export function viewPair(world: World, targetsOf: TargetLists, pair: Pair, appro
       freezes: [],
       pins: [],
     },
-    candidates: candidateVersions(inventory.versions.of(pair.deployment), oldest),
+    candidates: candidateVersions(inventory.versions.of(pair.deployment), oldest, moved),
     targetsRevision: list.revision,
   };
 }
 
-/** Sequence of the oldest version that runs at any of the targets; undefined when one of them runs none. */
-function oldestRunning(world: World, pair: Pair, targets: readonly ResourceDoc[]): number | undefined {
-  let oldest = Number.POSITIVE_INFINITY;
-  for (const target of targets) {
-    const running = world.facts.get(targetKey(pair.deployment, pair.environment, target.identifier))?.running;
+/**
+ * `oldest`: sequence of the oldest version that runs at any of the targets; undefined when one of them runs none. `moved`: the versions that run at
+ * targets which have changed since what runs there was made.
+ */
+function runningAt(
+  world: World,
+  pair: Pair,
+  list: TargetList,
+  targets: InventoryTargets,
+): { oldest: number | undefined; moved: ReadonlySet<string> } {
+  let oldest: number | undefined = Number.POSITIVE_INFINITY;
+  const moved = new Set<string>();
+  for (const { identifier } of list.docs) {
+    const running = world.facts.get(targetKey(pair.deployment, pair.environment, identifier))?.running;
     const sequence = running && world.inventory.versions.byId(running.version)?.sequence;
-    if (sequence === undefined) return undefined;
-    oldest = Math.min(oldest, sequence);
+    if (sequence === undefined) oldest = undefined;
+    else if (oldest !== undefined) oldest = Math.min(oldest, sequence);
+    // Only where the list says that anything has changed since is each target asked.
+    const { version = '', revision = Number.POSITIVE_INFINITY } = running ?? {};
+    if (list.revision > revision && !moved.has(version) && (targets.revisionOf(identifier) ?? 0) > revision) moved.add(version);
   }
-  return oldest;
+  return { oldest, moved };
 }
 
 function environmentsOf(inventory: Inventory, targetsOf: TargetLists, pair: Pair): DecisionInput['environments'] {

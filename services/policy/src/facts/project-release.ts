@@ -14,9 +14,20 @@ export function projectRelease(fact: TargetFact | undefined, event: ReleaseEvent
     sequence: event.sequence,
     ...(event.startedAt === undefined ? {} : { startedAt: event.startedAt }),
     ...(event.running === undefined ? {} : { running: event.running }),
-    outcomes: withOutcome(fact?.outcomes ?? {}, event.versionId, event.outcome),
+    outcomes: withOutcome(fact?.outcomes ?? {}, event.versionId, outcomeAfter(fact, event)),
     quarantined: event.quarantined,
   };
+}
+
+/**
+ * A version that succeeded there and is released anew, with other variables or config, keeps its success while that is under way, and since when it
+ * counts: only a failure takes it back.
+ */
+function outcomeAfter(fact: TargetFact | undefined, { verb, versionId, outcome }: ReleaseEvent): VersionOutcome {
+  const known = fact?.outcomes[versionId];
+  if (known?.state !== 'succeeded' || fact?.running?.version !== versionId) return outcome;
+  if (verb === 'started') return known;
+  return verb === 'succeeded' && (known.verified || !outcome.verified) ? { ...outcome, at: known.at } : outcome;
 }
 
 function withOutcome(outcomes: Record<string, VersionOutcome>, version: string, outcome: VersionOutcome): Record<string, VersionOutcome> {

@@ -10,7 +10,7 @@ const HEAD = 'facts';
 /** Rows per query when facts are loaded: more than one batch of events can write under one revision. */
 const LOAD_PAGE = 10_000;
 
-/** One batch of facts as a transaction wrote it, for `adopt` after the commit. */
+/** One batch of facts as a transaction wrote it. */
 export interface StagedFacts {
   revision: number;
   /** Newer facts with what they replace. */
@@ -20,7 +20,7 @@ export interface StagedFacts {
 /**
  * The facts of all targets in memory, never ahead of what is committed. Every batch of writes raises the head's revision by one under a
  * lock, so a reader that knows revision n has read all rows up to n and asks only for what came later: that keeps several copies of the
- * service alike, and a transaction that was rolled back leaves no trace here.
+ * service alike.
  */
 export class TargetFacts {
   private readonly facts = new Map<string, TargetFact>();
@@ -46,7 +46,7 @@ export class TargetFacts {
     this.revision = Math.max(this.revision, head.revision);
   }
 
-  /** Write what these events tell, if it is news. The memory changes only by `adopt`, once the transaction has committed. */
+  /** Write what these events tell, if it is news. The memory changes by `adopt`. */
   async stage(tx: Tx, events: readonly ReleaseEvent[]): Promise<StagedFacts> {
     await tx.lock(`policy.${HEAD}`);
     await this.sync(tx);
@@ -68,11 +68,24 @@ export class TargetFacts {
     return { revision, changes: [...news].map(([key, after]) => ({ before: this.facts.get(key), after })) };
   }
 
-  /** Take over what was staged, after its commit. */
+  /**
+   * Take over what was staged, so that the same transaction can decide on it. Being ahead of the commit is no error, for it is true what the events
+   * tell; but a transaction that fails must `retract`, or the events when they come again would be no news and never be written.
+   */
   adopt(staged: StagedFacts): void {
-    if (staged.changes.length === 0) return;
     for (const change of staged.changes) this.take(change.after);
-    if (staged.revision === this.revision + 1) this.revision = staged.revision;
+    if (staged.changes.length > 0 && staged.revision === this.revision + 1) this.revision = staged.revision;
+  }
+
+  /** Undo `adopt` where nothing newer has come since. */
+  retract(staged: StagedFacts): void {
+    for (const { before, after } of staged.changes) {
+      const key = targetKey(after.deployment, after.environment, after.resource);
+      if (this.facts.get(key) !== after) continue;
+      if (before === undefined) this.facts.delete(key);
+      else this.facts.set(key, before);
+    }
+    if (staged.changes.length > 0 && this.revision === staged.revision) this.revision -= 1;
   }
 
   private take(fact: TargetFact): void {

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { ciVersionSchema } from './ci-messages.js';
 import { numberedDecisionSchema } from './decisions.js';
+import { agentEnrolledSchema } from './enrolment.js';
 import { releaseEventSchema } from './facts.js';
 import { inventoryChangeSchema } from './feed.js';
 import { jobReportSchema } from './reports.js';
@@ -12,6 +13,7 @@ const BODIES: readonly { pattern: string[]; schema: z.ZodType }[] = [
   ...['system', 'environment', 'deployment', 'resource', 'policy', 'metric', 'version', 'targets'].map((kind) =>
     body(`slipway.evt.${kind}.>`, inventoryChangeSchema),
   ),
+  body('slipway.evt.agent.*.enrolled', agentEnrolledSchema),
   body('slipway.evt.release.>', releaseEventSchema),
   body('slipway.evt.decision.>', numberedDecisionSchema),
   body('slipway.agt.*.job.>', jobReportSchema),

@@ -63,6 +63,10 @@ export const enrolReplySchema = z.object({
 });
 export type EnrolReply = z.infer<typeof enrolReplySchema>;
 
+/** The body of `slipway.evt.agent.<agent>.enrolled`: by it the scheduler knows whose jobs an agent may claim, whatever it says of itself. */
+export const agentEnrolledSchema = z.looseObject({ agent: slugSchema, pool: slugSchema, at: z.number() });
+export type AgentEnrolled = z.infer<typeof agentEnrolledSchema>;
+
 /** `slipway.agt.<agent>.rpc.credentials`: the next JWT for the same key. */
 export const credentialsRequestSchema = z.object({ publicKey: userKey, at: z.number(), /** Signature over `renewalStatement`. */ proof });
 export type CredentialsRequest = z.infer<typeof credentialsRequestSchema>;

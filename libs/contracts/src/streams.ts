@@ -142,7 +142,7 @@ export const consumers: readonly ConsumerDeclaration[] = [
   {
     stream: 'EVT',
     name: 'scheduler',
-    filters: [...INVENTORY_FILTERS, 'slipway.evt.decision.>'],
+    filters: [...INVENTORY_FILTERS, 'slipway.evt.agent.*.enrolled', 'slipway.evt.decision.>'],
     ackWaitMs: 30_000,
     maxDeliver: -1,
     maxAckPending: 2_000,

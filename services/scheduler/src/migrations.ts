@@ -32,4 +32,10 @@ export const migrations: readonly MigrationStep[] = [
       'create index "target_by_version" on "target" ("version_id")',
     ],
   },
+  {
+    name: '0002_enrolments',
+    sql: [
+      'create table "enrolment" ("agent" text collate "C" not null, "pool" text collate "C" not null, "at" timestamptz not null, primary key ("agent"))',
+    ],
+  },
 ];

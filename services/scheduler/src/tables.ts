@@ -273,6 +273,9 @@ export const agentTable = defineTable(
 );
 export type AgentRow = RowIn<typeof agentTable>;
 
+/** The pool for which the registry enrolled an agent. */
+export const enrolmentTable = defineTable('enrolment', { agent: text(), pool: text(), at: instant() }, { key: ['agent'] });
+
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- tables of different rows in one list
 export const tables: Table<any>[] = [
   targetTable,
@@ -284,5 +287,6 @@ export const tables: Table<any>[] = [
   measurementTable,
   slotTable,
   agentTable,
+  enrolmentTable,
   ...inventoryTables,
 ];

@@ -2,6 +2,20 @@ import { describe, expect, it } from '@jest/globals';
 import { ada, health, Mesh, obliged, type Denial } from './mesh.js';
 
 describe('jobs', () => {
+  it('I12: a job goes only to agents that the registry enrolled for its pool, whatever they say of themselves', async () => {
+    const mesh = await new Mesh({ hosts: 1 }).begin();
+    await mesh.release('1.0.0');
+    const [job] = await mesh.offered();
+    await mesh.enrol('otto', 'us');
+    const beat = { agent: 'otto', pool: 'eu', at: 0, version: '1', state: 'online', labels: {}, executors: [], capacity: 1, jobs: [] };
+    await mesh.parts.agentRequests['hb']?.(beat as never, 'otto');
+    expect(await mesh.claim('otto', job!.id)).toMatchObject({ granted: false, code: 'job.claim.pool' });
+    const unheard = (await mesh.parts.agentRequests['claim']?.({ jobs: [{ job: job!.id, attempt: 1 }] } as never, 'nobody')) as object;
+    expect(unheard).toMatchObject({ jobs: [{ granted: false, code: 'job.claim.agent', retryAfterMs: 500 }] });
+    await mesh.enrol('otto', 'eu');
+    expect(await mesh.claim('otto', job!.id)).toMatchObject({ granted: true });
+  });
+
   it('I2: what was offered and is not allowed any more is withdrawn, and goes on when it is allowed again', async () => {
     const mesh = await new Mesh({ hosts: 2 }).begin();
     await mesh.release('1.0.0', { gradualRollout: { ...obliged().gradualRollout, maxInFlight: 1 } });

@@ -82,6 +82,7 @@ export class Mesh {
   private readonly changes: InventoryChange[] = [];
   private readonly numbers = new Map<string, number>();
   private readonly hosts: string[];
+  private readonly enrolled = new Set<string>();
   private serial = 0;
   private versions = 0;
 
@@ -247,7 +248,17 @@ export class Mesh {
     return this.ask(`scheduler.${operation}`, { deployment: 'checkout', environment: 'production', all: false, ...more } as never);
   }
 
+  /** As the registry tells that it enrolled an agent. */
+  async enrol(agent: string, pool = 'eu'): Promise<void> {
+    this.enrolled.add(agent);
+    await this.hear([
+      this.inbound(subjects.inventory('agent', agent, 'enrolled'), { agent, pool, executors: [], verb: 'enrolled', at: this.now }),
+    ]);
+  }
+
+  /** A claim by an agent, enrolled for the deployment's pool unless it was for another. */
   async claim(agent: string, job: string, attempt = 1): Promise<ClaimAnswer> {
+    if (!this.enrolled.has(agent)) await this.enrol(agent);
     const reply = (await this.parts.agentRequests['claim']?.({ jobs: [{ job, attempt }] } as never, agent)) as { jobs: ClaimAnswer[] };
     return reply.jobs[0] as ClaimAnswer;
   }

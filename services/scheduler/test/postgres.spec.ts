@@ -60,6 +60,7 @@ describe('the scheduler on PostgreSQL', () => {
     expect(jobs).toHaveLength(20);
     const offered = jobs.filter((job) => job.state === 'dispatched');
     expect(offered).toHaveLength(7);
+    for (const at of copies.keys()) await mesh.enrol(`agent-${at}`);
     const answers = await Promise.all(
       copies.flatMap((copy, at) =>
         offered.map(

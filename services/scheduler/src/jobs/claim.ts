@@ -1,8 +1,9 @@
 import type { ClaimAnswer } from '@slipway/contracts';
 import { refuseClaim, type Measurement } from '@slipway/core';
+import { poolsOf } from '../agents/enrolments.js';
 import { freezeOfRollbacks, gateAt } from '../decisions/gate.js';
 import { activationOf } from '../releases/activation.js';
-import { agentTable, measurementTable, type JobRow } from '../tables.js';
+import { measurementTable, type JobRow } from '../tables.js';
 import { placeKey, type Work } from '../work.js';
 import { stepJob } from './step-job.js';
 
@@ -14,6 +15,9 @@ export interface Claim {
 
 /** A decision whose time has passed is followed by the next one within this. */
 const NEXT_DECISION_MS = 1_000;
+
+/** The registry's word of a new agent comes within this. */
+const ENROLMENT_MS = 500;
 
 type Denial = Extract<ClaimAnswer, { granted: false }>;
 
@@ -27,23 +31,16 @@ export async function answerClaims(work: Work, claims: readonly Claim[]): Promis
   await work.loadRollouts(rows.flatMap((row) => row.rolloutId ?? []));
   await work.loadReleases(rows.map((row) => row.releaseId));
   const closed = await closedGates(work, rows);
-  const pools = new Map(
-    (await work.tx.find(agentTable, { agent: [...new Set(claims.map((claim) => claim.agent))] }, { only: ['agent', 'pool'] })).map(
-      (row) => [row.agent, row.pool],
-    ),
+  const pools = await poolsOf(
+    work.tx,
+    claims.map((claim) => claim.agent),
   );
   const measured = await measuredSoFar(work, rows);
   return claims.map((claim): ClaimAnswer => {
     const row = work.jobs.get({ id: claim.job });
     if (!row) return { job: claim.job, granted: false, code: 'job.claim.missing', because: 'there is no such job' };
-    const pool = pools.get(claim.agent);
-    if (pool !== undefined && pool !== row.pool)
-      return {
-        job: row.id,
-        granted: false,
-        code: 'job.claim.pool',
-        because: `the job is for pool ${row.pool}, and ${claim.agent} is in ${pool}`,
-      };
+    const stranger = refuseStranger(row, claim.agent, pools.get(claim.agent));
+    if (stranger) return stranger;
     const refusal = refuseClaim(row, claim.agent, claim.attempt);
     if (refusal) return { job: row.id, granted: false, ...refusal };
     // What somebody has held may have begun: it is granted so that it is looked after, but where the gate has closed nothing new may begin.
@@ -53,6 +50,15 @@ export async function answerClaims(work: Work, claims: readonly Claim[]): Promis
     stepJob(work, row, { type: 'claim', agent: claim.agent, attempt: claim.attempt });
     return { ...grant(work, row, measured.get(row.id) ?? []), ...(denial ? { observeOnly: true } : {}) };
   });
+}
+
+function refuseStranger(row: JobRow, agent: string, pool: string | undefined): Denial | undefined {
+  if (pool === row.pool) return undefined;
+  if (pool === undefined) {
+    const because = `whose jobs ${agent} may claim is not known here yet`;
+    return { job: row.id, granted: false, code: 'job.claim.agent', because, retryAfterMs: ENROLMENT_MS };
+  }
+  return { job: row.id, granted: false, code: 'job.claim.pool', because: `the job is for pool ${row.pool}, and ${agent} is in ${pool}` };
 }
 
 function grant(work: Work, row: JobRow, measurements: Measurement[]): Extract<ClaimAnswer, { granted: true }> {

@@ -177,6 +177,19 @@ describe('the lease', () => {
     expect(bench.link.verbs('a')).toEqual(['unknown']);
     expect(bench.executor.begun).toEqual([]);
   });
+
+  it('I11: granted for observing only, it begins nothing, and goes on with what had begun', async () => {
+    bench.link.answer = (job) => grantOf(job, { epoch: 2, observeFirst: true, observeOnly: true });
+    bench.executor.observation = 'notStarted';
+    await run('a');
+    expect(bench.link.verbs('a')).toEqual(['cancelled']);
+    expect(bench.executor.begun).toEqual([]);
+    bench.executor.observation = 'running';
+    await run('b');
+    bench.executor.finish('b.1', { verb: 'succeeded' });
+    await bench.time.settle();
+    expect(bench.link.verbs('b')).toEqual(['started', 'succeeded']);
+  });
 });
 
 describe('cancel', () => {

@@ -90,6 +90,23 @@ export function policyBehaviour(name: string, open: () => Promise<{ store: Store
       expect(mesh.taken.at(-1)?.verdict).not.toBe('allowed');
     });
 
+    it('I2: tells the scheduler of a rejection also when newer versions have taken the place of that one', async () => {
+      await mesh.inventory(...shop, policy('production', 'environment.name == "production"', approval));
+      await mesh.inventory(published(next));
+      await mesh.parts.operations['policy.approve']!(ask, releaser);
+      const newest = version('checkout', '1.2.0', 3);
+      await mesh.inventory(published(newest));
+      mesh.schedulerAnswers = false;
+      const reject = { ...ask, reason: 'smells' };
+      await expect(mesh.parts.operations['policy.reject']!(reject, releaser)).rejects.toMatchObject({ kind: 'unavailable' });
+      await mesh.parts.operations['policy.approve']!({ ...ask, version: '1.2.0' }, releaser);
+      expect(await decisionOn('production')).toBeUndefined();
+
+      mesh.schedulerAnswers = true;
+      await mesh.parts.operations['policy.reject']!(reject, releaser);
+      expect(mesh.taken.at(-1)).toMatchObject({ version: '1.1.0', environment: 'production', verdict: 'denied' });
+    });
+
     it('takes an approval back, and says so to the scheduler', async () => {
       await mesh.inventory(...shop, policy('production', 'environment.name == "production"', approval));
       await mesh.inventory(published(next));

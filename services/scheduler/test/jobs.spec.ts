@@ -114,6 +114,40 @@ describe('jobs', () => {
     expect((await mesh.rollout('1.0.0')).state).toBe('completed');
   });
 
+  it('I11: gives a lapsed job whose gate has closed for observing only; when nothing had begun its member is as before', async () => {
+    const mesh = await new Mesh({ hosts: 1 }).begin();
+    await mesh.release('1.0.0');
+    const [job] = await mesh.offered();
+    await mesh.granted('anna', job!.id);
+    await mesh.decide(mesh.decision('1.0.0', 'denied'));
+    await mesh.pass(31_000);
+    const second = await mesh.granted('bert', job!.id);
+    expect(second).toMatchObject({ epoch: 2, observeFirst: true, observeOnly: true });
+    await mesh.report('bert', job!.id, { verb: 'cancelled', epoch: 2, n: 1, message: 'nothing had begun' });
+    expect(await mesh.letters('1.0.0')).toBe('.');
+    await mesh.decide(mesh.decision('1.0.0'));
+    await mesh.work();
+    expect((await mesh.rollout('1.0.0')).state).toBe('completed');
+  });
+
+  it('takes the reports of a verification in order, so that no measurement comes after the verdict', async () => {
+    const mesh = await new Mesh({ hosts: 1 }).begin();
+    await mesh.release('1.0.0', { verification: [health] });
+    const [deploy] = await mesh.offered();
+    await mesh.run(deploy!);
+    const [verify] = await mesh.offered();
+    const { epoch } = await mesh.granted('anna', verify!.id);
+    const measured = (n: number) => ({ verb: 'measured', epoch, n, measurement: mesh.measurement(n - 2) });
+    await mesh.report('anna', verify!.id, { verb: 'started', epoch, n: 1 });
+    expect(await mesh.report('anna', verify!.id, measured(3))).toMatchObject({ kind: 'nak' });
+    await mesh.report('anna', verify!.id, measured(2));
+    expect(await mesh.report('anna', verify!.id, { verb: 'succeeded', epoch, n: 5 })).toMatchObject({ kind: 'nak' });
+    await mesh.report('anna', verify!.id, measured(3), 2);
+    await mesh.report('anna', verify!.id, measured(4));
+    await mesh.report('anna', verify!.id, { verb: 'succeeded', epoch, n: 5 }, 2);
+    expect((await mesh.rollout('1.0.0')).state).toBe('completed');
+  });
+
   it('I3: old, doubled, late and foreign reports change nothing', async () => {
     const mesh = await new Mesh({ hosts: 1 }).begin();
     await mesh.release('1.0.0');

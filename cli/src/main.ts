@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import type { Cli } from './cli.js';
 import { agentCommands, runAgent } from './commands/agents.js';
+import { credentialCommands } from './commands/credentials.js';
 import { deadLetterCommands } from './commands/dead-letters.js';
 import { logsCommand } from './commands/logs.js';
 import { policyCommands } from './commands/policy-commands.js';
@@ -90,6 +91,7 @@ logsCommand(program, cli);
 agentCommands(program, cli);
 deadLetterCommands(program, cli);
 provisionCommand(program, cli);
+credentialCommands(program, cli);
 // A failure between two awaits of a library must not look like success.
 process.on('unhandledRejection', (error) => {
   process.exitCode = new Output(options().output).fail(error);

@@ -16,6 +16,9 @@ export class People {
   readonly withdrawals: Withdrawal[] = [];
   /** deployment/version that somebody asked to approve. */
   readonly approved = new Set<string>();
+  /** Approvals that were acknowledged, and versions of which anybody ever took a word back. */
+  readonly acknowledged: { deployment: string; version: string }[] = [];
+  readonly wavering = new Set<string>();
   readonly published: { deployment: string; tag: string }[] = [];
   done = false;
   /** Asked, not yet answered. */
@@ -88,15 +91,16 @@ export class People {
     this.approved.add(`${deployment}/${version}`);
     for (const w of this.withdrawals) if (w.deployment === deployment && w.version === version) w.until ??= this.world.clockwork.now;
     this.approving.push(request);
-    await this.ask('policy.approve', request);
+    const acknowledged = await this.ask('policy.approve', request);
     this.approving.splice(this.approving.indexOf(request), 1);
-    this.world.acknowledged.push(`approved ${deployment} ${version}`);
+    if (acknowledged) this.acknowledged.push({ deployment, version });
   }
 
   private async takeBack(
     operation: 'policy.reject' | 'policy.withdraw',
     request: { deployment: string; environment: string; version: string },
   ): Promise<void> {
+    this.wavering.add(`${request.deployment}/${request.version}`);
     const body = operation === 'policy.reject' ? { ...request, reason: 'no' } : request;
     if (await this.ask(operation, body as never, 3)) {
       this.world.note(`acknowledged: ${operation} ${request.deployment} ${request.version}`);

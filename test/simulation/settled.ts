@@ -1,5 +1,6 @@
-import { isOver, isRolloutOver } from '@slipway/core';
-import { approvalTable } from '../../services/policy/src/tables.js';
+import type { ReplyOf } from '@slipway/contracts';
+import { isOver, isRolloutOver, type NumberedDecision } from '@slipway/core';
+import { approvalTable, decisionTable as openDecisionTable, type ApprovalRow } from '../../services/policy/src/tables.js';
 import { versions, type VersionRow } from '../../services/registry/src/tables.js';
 import {
   decisionTable,
@@ -106,10 +107,31 @@ export function lost(world: World, people: People): string[] {
     if (!known.some((v) => v.deployment === deployment && v.tag === tag))
       problems.push(`I4: ${deployment} ${tag} was acknowledged and is not recorded`);
   }
-  const approvals = world.rows('policy')[approvalTable.name] as { deployment: string }[];
-  if (world.acknowledged.length > 0 && approvals.length === 0 && people.withdrawals.length === 0)
-    problems.push('I4: acknowledged approvals are gone');
+  const approvals = world.rows('policy')[approvalTable.name] as ApprovalRow[];
+  for (const { deployment, version } of people.acknowledged) {
+    if (people.wavering.has(`${deployment}/${version}`)) continue;
+    const id = known.find((v) => v.deployment === deployment && v.tag === version)?.id;
+    if (!approvals.some((a) => a.versionId === id && a.verdict === 'approved'))
+      problems.push(`I4: the approval of ${deployment} ${version} was acknowledged and is gone`);
+  }
   for (const letter of world.bus.deadLetters)
     problems.push(`dead letter of ${letter.consumer}: ${letter.subject} ${letter.error.code} ${letter.error.message}`);
+  return problems;
+}
+
+/** I10: what was decided last is what the same evaluator says now, as long as its time has not come. */
+export async function contradictions(world: World): Promise<string[]> {
+  const problems: string[] = [];
+  const open = world.rows('policy')[openDecisionTable.name] as { deployment: string; environment: string; body: NumberedDecision }[];
+  for (const { deployment, environment, body } of open) {
+    if ((body.reevaluateAt ?? Infinity) <= world.clockwork.now + 1_000) continue;
+    const said = await world.untilAcknowledged('policy.explain', { deployment, environment, version: body.version });
+    const now = 'reply' in said ? (said.reply as ReplyOf<'policy.explain'>).decisions[0]?.decision : undefined;
+    const same = now?.verdict === body.verdict && JSON.stringify(now.because) === JSON.stringify(body.because);
+    if (!same)
+      problems.push(
+        `I10: ${deployment} ${body.version} in ${environment} was decided ${body.verdict} (${body.because.join('; ')}), and is explained as ${now?.verdict} (${now?.because.join('; ')})`,
+      );
+  }
   return problems;
 }

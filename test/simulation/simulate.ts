@@ -1,7 +1,7 @@
 import { jobTable, rolloutTable, type JobRow, type RolloutRow } from '../../services/scheduler/src/tables.js';
 import { Invariants } from './invariants.js';
 import { People } from './people.js';
-import { lost, unsettled } from './settled.js';
+import { contradictions, lost, unsettled } from './settled.js';
 import { World } from './world.js';
 
 /** More steps than any healthy run takes: a mesh that never rests is caught by it. */
@@ -37,7 +37,10 @@ export async function simulate(seed: number): Promise<SimulationResult> {
     if (problems.length === 0) break;
   }
   if (world.clockwork.steps > STEPS_MAX) problems.push(`I13: not at rest after ${STEPS_MAX} steps`);
-  if (invariants.violations.length === 0 && problems.length === 0) problems = lost(world, people);
+  if (invariants.violations.length === 0 && problems.length === 0) {
+    world.driven = false;
+    problems = [...lost(world, people), ...(await contradictions(world))];
+  }
   const faults = `faults: ${JSON.stringify(world.drawn)}`;
   return {
     problems: [...invariants.violations, ...problems],

@@ -42,8 +42,6 @@ export class World {
   readonly stores = new Map<string, MemoryStore>();
   readonly agents: AgentHost[] = [];
   readonly notes: string[] = [];
-  /** What was acknowledged to CI or a person, for I4. */
-  readonly acknowledged: string[] = [];
   readonly person = new Life('person');
   /** Called after every commit of a service. */
   onCommit: (service: string) => void = () => undefined;

@@ -35,7 +35,9 @@ export const releaseEventSchema = z.object({
   at: z.number(),
   because: z.string().optional(),
   startedAt: z.number().optional(),
-  running: z.object({ version: z.string(), tag: z.string(), verified: z.boolean(), since: z.number() }).optional(),
+  running: z
+    .object({ version: z.string(), tag: z.string(), verified: z.boolean(), since: z.number(), revision: z.int().optional() })
+    .optional(),
   outcome: outcomeSchema,
   quarantined: z.array(z.string()),
 }) as unknown as z.ZodType<ReleaseEvent>;

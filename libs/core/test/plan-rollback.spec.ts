@@ -39,6 +39,28 @@ describe('planRollback', () => {
     expect(planRollback(history, 'v2', [], { byHand: true })).toMatchObject({ release: { id: 'v1' } });
   });
 
+  it('I9: takes a renewal back to an earlier release of the same version, never to one that was taken back itself', () => {
+    const anew = (id: string, at: number, over: Partial<ReleaseRecord> = {}): ReleaseRecord => ({
+      ...release('v2', { fingerprint: id, ...over }),
+      ...{ id, at },
+    });
+    const bad = anew('b', 4, { renewal: true, outcome: 'rolledBack' });
+    const history = [
+      release('v1'),
+      anew('a', 3),
+      bad,
+      anew('a', 5, { rollback: true }),
+      anew('c', 6, { renewal: true, outcome: 'failed' }),
+    ];
+    expect(planRollback(history, 'v2', [], { renewal: true })).toMatchObject({ release: { id: 'a', at: 5 } });
+    expect(planRollback(history, 'v2', [])).toMatchObject({ release: { id: 'v1' } });
+    const newer = [...history.slice(0, 4), { ...release('v7'), at: 7 }];
+    expect(planRollback(newer, 'v7', [])).toMatchObject({ release: { id: 'a', at: 5 } });
+    expect(planRollback([anew('b', 4, { renewal: true })], 'v2', [], { renewal: true })).toEqual({
+      none: 'no other release of it was ever there',
+    });
+  });
+
   it('says why there is nothing to go back to', () => {
     expect(planRollback([release('v1')], 'v1', [])).toEqual({ none: 'no other version was ever there' });
     expect(planRollback([release('v1', { verified: false }), release('v2')], 'v2', [])).toEqual({

@@ -234,6 +234,7 @@ describe('candidates and targets', () => {
     );
     expect(candidateVersions(versions, 27).map((one) => one.sequence)).toEqual([29, 28]);
     expect(candidateVersions(versions, undefined)).toHaveLength(20);
+    expect(candidateVersions(versions, 27, new Set([versions[3]!.id, versions[10]!.id])).map((one) => one.sequence)).toEqual([29, 28, 3]);
   });
   it('a target is where both selectors match; what cannot be known is reported', () => {
     const checkout = deployment('checkout', { resources: 'resource.metadata.runs.contains("checkout")' });

@@ -204,6 +204,42 @@ export function policyBehaviour(name: string, open: () => Promise<{ store: Store
       expect((await decisionOn('production'))?.verdict).not.toBe('allowed');
     });
 
+    it('judges what runs again where a target has changed since, until what runs there is of that change', async () => {
+      await mesh.inventory(...shop);
+      await running();
+      const runs = async (resource: string): Promise<void> =>
+        mesh.releases(
+          mesh.fact('checkout', 'production', resource, old, {
+            running: { version: old.id, tag: old.tag, verified: true, since: START, revision: mesh.feed.length },
+          }),
+        );
+      await runs('p1');
+      await runs('p2');
+      expect(await decisionOn('production', old.tag)).toBeUndefined();
+      await mesh.inventory(host('p1', { region: 'par' }));
+      expect(await decisionOn('production', old.tag)).toMatchObject({ verdict: 'allowed', inventoryRevision: mesh.feed.length });
+      expect(await decisionOn('staging', old.tag)).toBeUndefined();
+      await runs('p1');
+      expect(await decisionOn('production', old.tag)).toBeUndefined();
+      await mesh.inventory(published(next));
+      expect(await decisionOn('production', old.tag)).toBeUndefined();
+      expect(await decisionOn('production')).toMatchObject({ verdict: 'allowed' });
+    });
+
+    it('keeps the success of a version that is released anew while that is under way, and since when it counts', async () => {
+      await mesh.inventory(...shop, policy('production', 'environment.name == "production"', progression(3_600_000)), published(next));
+      await mesh.releases(...['s1', 's2'].map((r) => mesh.fact('checkout', 'staging', r, next)));
+      await mesh.advance(3_600_000);
+      expect((await decisionOn('production'))?.verdict).toBe('allowed');
+      const runs = { running: { version: next.id, tag: next.tag, verified: true, since: START } };
+      await mesh.releases(mesh.fact('checkout', 'staging', 's1', next, { verb: 'started', ...runs }));
+      expect((await decisionOn('production'))?.verdict).toBe('allowed');
+      await mesh.releases(mesh.fact('checkout', 'staging', 's1', next));
+      expect((await decisionOn('production'))?.verdict).toBe('allowed');
+      await mesh.releases(mesh.fact('checkout', 'staging', 's1', next, { verb: 'failed', ...runs }));
+      expect((await decisionOn('production'))?.verdict).toBe('waiting');
+    });
+
     it('withdraws what a version allowed once it is paused', async () => {
       await mesh.inventory(...shop);
       await mesh.inventory(published(next));

@@ -38,4 +38,12 @@ export const migrations: readonly MigrationStep[] = [
       'create table "enrolment" ("agent" text collate "C" not null, "pool" text collate "C" not null, "at" timestamptz not null, primary key ("agent"))',
     ],
   },
+  {
+    name: '0003_renewals',
+    sql: [
+      'alter table "release" add column "fingerprint" text collate "C", add column "revision" bigint, add column "renewal" boolean',
+      'alter table "rollout" add column "renewal" boolean',
+      'alter table "target" add column "fingerprint" text collate "C", add column "revision" bigint, add column "wanted" text collate "C", add column "wanted_revision" bigint',
+    ],
+  },
 ];

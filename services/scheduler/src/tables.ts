@@ -15,7 +15,7 @@ import type {
   VerificationVerdict,
   Verdict,
 } from '@slipway/core';
-import { boolean, defineTable, double, instant, integer, inventoryTables, json, nullable, text, type Table } from '@slipway/persistence';
+import { bigint, boolean, defineTable, double, instant, integer, inventoryTables, json, nullable, text, type Table } from '@slipway/persistence';
 
 /*
  * What the scheduler owns. Everything of one place (a deployment in an environment) is changed under the lock
@@ -43,6 +43,14 @@ export const targetTable = defineTable(
     since: nullable(instant()),
     /** When the last deployment there began. */
     startedAt: nullable(instant()),
+    /** Of the release that runs there: what would be released now is compared with it. */
+    fingerprint: nullable(text()),
+    /** Inventory revision up to which what runs is known to be what would be released. */
+    revision: nullable(bigint()),
+    /** Fingerprint of the last other release of the running version that was to come there: whatever became of it, it is not begun again by itself (I9). */
+    wanted: nullable(text()),
+    /** … and the inventory revision it was made of. */
+    wantedRevision: nullable(bigint()),
     /** Why automation gave up on bringing it back: no verified release to go to, or the rollback failed. */
     halted: nullable(text()),
   },
@@ -67,6 +75,12 @@ export const releaseTable = defineTable(
     /** … and which version it takes back for that. */
     takesBack: nullable(json<{ versionId: string; version: string }>()),
     variables: json<JsonObject>(),
+    /** Hash of version, variables, pool and executor config. */
+    fingerprint: nullable(text()),
+    /** Inventory revision that it was made of. */
+    revision: nullable(bigint()),
+    /** Made anew of the version that ran there, because its variables or config had changed. */
+    renewal: nullable(boolean()),
     state: text<ReleaseState>(),
     /** It succeeded, and passed its verification where it has one: a rollback may land on it (I9). */
     verified: boolean(),
@@ -195,6 +209,8 @@ export const rolloutTable = defineTable(
     generation: integer(),
     /** Members begun in the plan whose jobs are still to be written: a large dispatch goes in batches. */
     backlog: json<number[]>(),
+    /** Its members run the version already: it brings them changed variables or config. */
+    renewal: nullable(boolean()),
     /** It ended before anything began because the gate closed: its targets may go again by themselves. */
     withdrawn: boolean(),
   },

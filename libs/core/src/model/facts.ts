@@ -63,7 +63,8 @@ export interface TargetFact {
   sequence: number;
   /** When the last deployment there began. */
   startedAt?: number;
-  running?: { version: string; tag: string; verified: boolean; since: number };
+  /** `revision`: the inventory revision up to which what runs is known to be what would be released; a target that changed later may want a new release. */
+  running?: { version: string; tag: string; verified: boolean; since: number; revision?: number };
   /** Outcome of each version that was tried there, newest fact wins: version id → outcome. */
   outcomes: Record<string, VersionOutcome>;
   /** Version ids that may not go there by themselves. */

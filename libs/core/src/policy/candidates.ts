@@ -5,13 +5,21 @@ export const CANDIDATES_MAX = 20;
 
 /**
  * The versions worth judging, newest first: ready, or building (they wait), and newer than the oldest that runs (I8). `oldestRunningSequence`
- * is undefined when some target runs nothing yet.
+ * is undefined when some target runs nothing yet. `moved`: ids of versions that run where something has changed since, so that they may be
+ * wanted there anew with other variables or config.
  */
-export function candidateVersions(versions: Iterable<Version>, oldestRunningSequence: number | undefined): Version[] {
-  const candidates: Version[] = [];
+export function candidateVersions(
+  versions: Iterable<Version>,
+  oldestRunningSequence: number | undefined,
+  moved: ReadonlySet<string> = new Set(),
+): Version[] {
+  const newer: Version[] = [];
+  const again: Version[] = [];
   for (const version of versions) {
     if (version.status !== 'ready' && version.status !== 'building') continue;
-    if (oldestRunningSequence === undefined || version.sequence > oldestRunningSequence) candidates.push(version);
+    if (moved.has(version.id)) again.push(version);
+    else if (oldestRunningSequence === undefined || version.sequence > oldestRunningSequence) newer.push(version);
   }
-  return candidates.sort((a, b) => b.sequence - a.sequence).slice(0, CANDIDATES_MAX);
+  const newestFirst = (a: Version, b: Version): number => b.sequence - a.sequence;
+  return [...newer.sort(newestFirst).slice(0, CANDIDATES_MAX), ...again.sort(newestFirst).slice(0, CANDIDATES_MAX)].sort(newestFirst);
 }

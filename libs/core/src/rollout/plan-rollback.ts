@@ -10,16 +10,23 @@ export interface ReleaseRecord {
   verified: boolean;
   /** It was itself a rollback. */
   rollback: boolean;
+  /** Of what the executor was given and where: tells two releases of one version apart. */
+  fingerprint?: string;
+  /** It was a new release of the version that ran there already, with other variables or config. */
+  renewal?: boolean;
 }
 
 export interface RollbackOptions {
   /** A person asked: then a rollback may follow a rollback. */
   byHand?: boolean;
+  /** What is taken back is only a renewal: go to an earlier release of the same version. */
+  renewal?: boolean;
 }
 
 /**
- * Where a target goes back to: its last release that succeeded and was verified there, of another version than the current one (I9). Never one that was
- * rolled back from there, never one of `barred` (quarantined there, or rejected), never by itself when what is to be taken back is itself a rollback.
+ * Where a target goes back to: its last release that succeeded and was verified there, of another version than the current one, or, of a renewal, of the
+ * same version with what it had before (I9). Never to what was rolled back from there, never to one of `barred` (quarantined there, or rejected), never by
+ * itself when what is to be taken back is itself a rollback.
  */
 export function planRollback(
   history: readonly ReleaseRecord[],
@@ -32,10 +39,24 @@ export function planRollback(
   if (current?.rollback && !options.byHand) {
     return { none: `${current.version} is there by a rollback; a second one in a row is for a person to ask` };
   }
-  const excluded = new Set([currentVersionId, ...barred]);
-  for (const r of newestFirst) if (r.outcome === 'rolledBack') excluded.add(r.versionId);
-  const release = newestFirst.find((r) => r.outcome === 'succeeded' && r.verified && !excluded.has(r.versionId));
+  const other = options.renewal
+    ? (r: ReleaseRecord) => r.versionId === currentVersionId && r.fingerprint !== current?.fingerprint
+    : (r: ReleaseRecord) => r.versionId !== currentVersionId;
+  const versions = new Set(barred);
+  const renewals = new Set<string>();
+  for (const r of newestFirst) {
+    if (r.outcome !== 'rolledBack') continue;
+    if (r.renewal) renewals.add(sameRelease(r));
+    else versions.add(r.versionId);
+  }
+  const good = (r: ReleaseRecord) => r.outcome === 'succeeded' && r.verified && !versions.has(r.versionId) && !renewals.has(sameRelease(r));
+  const release = newestFirst.find((r) => other(r) && good(r));
   if (release) return { release };
-  if (!newestFirst.some((r) => r.versionId !== currentVersionId)) return { none: 'no other version was ever there' };
-  return { none: 'no earlier version succeeded and was verified there without being taken back later' };
+  if (!newestFirst.some(other))
+    return { none: options.renewal ? 'no other release of it was ever there' : 'no other version was ever there' };
+  return {
+    none: `no earlier ${options.renewal ? 'release of it' : 'version'} succeeded and was verified there without being taken back later`,
+  };
 }
+
+const sameRelease = (r: ReleaseRecord): string => `${r.versionId} ${r.fingerprint ?? ''}`;

@@ -65,5 +65,5 @@ function summarise(changes: readonly { before: TargetFact | undefined; after: Ta
 }
 
 function sameRunning(a: TargetFact['running'], b: TargetFact['running']): boolean {
-  return a?.version === b?.version && a?.verified === b?.verified && a?.since === b?.since;
+  return a?.version === b?.version && a?.verified === b?.verified && a?.since === b?.since && a?.revision === b?.revision;
 }

@@ -8,6 +8,8 @@ export interface TargetSituation {
   revision: number;
   /** Sequence of the version it runs; 0 when nothing runs. */
   runs: number;
+  /** It has changed since what it runs was made: a new release of the same version may be wanted. */
+  moved: boolean;
   /** A job there has begun, or may have: nothing else starts before it is over (I1). */
   busy: boolean;
   /** Sequence of the newest version that an open rollout is bringing there; 0 when none is. */
@@ -24,6 +26,8 @@ export interface Desired {
   obligations: Obligations;
   obligationsKey: string;
   resources: string[];
+  /** They run this version, and have changed since: whether a new release would differ is still to be asked. */
+  renewal: boolean;
 }
 
 /**
@@ -31,7 +35,7 @@ export interface Desired {
  * already. Gives groups, newest version first.
  *
  * A version that was tried there ends the search: going to an older one than that is a person's decision. A quarantined one was taken back
- * and does not stand in the way of an older one.
+ * and does not stand in the way of an older one. Where nothing newer may go, the version that runs may go anew if the target has changed.
  */
 export function chooseDesired(
   situations: Iterable<TargetSituation>,
@@ -46,7 +50,7 @@ export function chooseDesired(
     const choice = newestAllowed(target, candidates, now);
     if (!choice) continue;
     const obligationsKey = keyOf(choice.obligations);
-    const id = `${choice.version.id} ${obligationsKey}`;
+    const id = `${choice.version.id} ${obligationsKey} ${choice.renewal}`;
     const group = groups.get(id);
     if (group) group.resources.push(target.resource);
     else groups.set(id, { ...choice, obligationsKey, resources: [target.resource] });
@@ -58,13 +62,15 @@ function newestAllowed(
   target: TargetSituation,
   candidates: readonly { version: Version; decision: IndexedDecision }[],
   now: number,
-): { version: Version; obligations: Obligations } | undefined {
+): { version: Version; obligations: Obligations; renewal: boolean } | undefined {
   for (const { version, decision } of candidates) {
-    if (version.sequence <= target.runs || version.sequence <= target.spokenFor) return undefined;
+    const renewal = version.sequence === target.runs;
+    if (version.sequence < target.runs || version.sequence <= target.spokenFor || (renewal && !target.moved)) return undefined;
     if (target.quarantined.has(version.id)) continue;
-    if (target.tried.has(version.id)) return undefined;
+    if (target.tried.has(version.id) && !renewal) return undefined;
     const answer = gateAt(decision, target.resource, target.revision, now);
-    if (answer.open) return { version, obligations: answer.group.obligations };
+    if (answer.open) return { version, obligations: answer.group.obligations, renewal };
+    if (renewal) return undefined;
   }
   return undefined;
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Obligations } from '@slipway/core';
+import { stableJson } from '../stable-json.js';
 
 const known = new WeakMap<Obligations, string>();
 
@@ -7,18 +8,8 @@ const known = new WeakMap<Obligations, string>();
 export function obligationsKey(obligations: Obligations): string {
   let key = known.get(obligations);
   if (key === undefined) {
-    key = createHash('sha256')
-      .update(JSON.stringify(sorted(obligations)))
-      .digest('hex')
-      .slice(0, 16);
+    key = createHash('sha256').update(stableJson(obligations)).digest('hex').slice(0, 16);
     known.set(obligations, key);
   }
   return key;
-}
-
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).filter(([, entry]) => entry !== undefined);
-  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, entry]) => [name, sorted(entry)]));
 }

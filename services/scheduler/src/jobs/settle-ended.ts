@@ -1,8 +1,17 @@
 import { judgeAll, type JobState, type Measurement } from '@slipway/core';
 import { subjects } from '@slipway/contracts';
 import { memberIs } from '../rollback/roll-back.js';
+import { fingerprintNow } from '../releases/make-deploy.js';
 import { tellRelease } from '../releases/release-events.js';
-import { measurementTable, slotTable, type JobRow, type MeasurementRow, type QuarantineRow } from '../tables.js';
+import {
+  measurementTable,
+  slotTable,
+  type JobRow,
+  type MeasurementRow,
+  type QuarantineRow,
+  type ReleaseRow,
+  type TargetRow,
+} from '../tables.js';
 import { makeVerify, metricsOf } from '../verification/make-verify.js';
 import { placeKey, type Work } from '../work.js';
 import { admitJobs } from './admit.js';
@@ -87,6 +96,7 @@ function settleDeployed(work: Work, row: JobRow, quarantines: readonly Quarantin
     verified: false,
     since: work.now,
     halted: undefined,
+    ...runsNow(work, row, release),
   });
   const rollout = row.rolloutId === undefined ? undefined : work.rollout(row.rolloutId);
   const own = work.inventory.deployments.get(row.deployment)?.verification ?? [];
@@ -102,6 +112,16 @@ function settleDeployed(work: Work, row: JobRow, quarantines: readonly Quarantin
   }
   if (!row.rollback) memberIs(work, row, 'v');
   return [verify];
+}
+
+/**
+ * What later changes are compared with. A rollback stays as it was before, although something else would be released now: that counts as tried.
+ */
+function runsNow(work: Work, row: JobRow, release: ReleaseRow): Partial<TargetRow> {
+  const { fingerprint } = release;
+  if (!row.rollback) return { fingerprint, revision: release.revision, wanted: undefined, wantedRevision: undefined };
+  const { revision } = work.inventory;
+  return { fingerprint, revision, wanted: fingerprintNow(work, release), wantedRevision: undefined };
 }
 
 /** The verdict comes from the stored measurements only, never from the agent's word (SPEC 6). */
@@ -124,7 +144,10 @@ function settleGood(work: Work, row: JobRow, verified: boolean, quarantines: rea
   work.targets.change(work.target(row), { verified });
   const { takesBack } = release;
   if (row.rollback && takesBack) {
-    tellRelease(work, { ...row, ...takesBack }, 'rolledBack', { state: 'rolledBack', verified: false }, quarantines, release.because);
+    // Of a renewal the version stays, and is as good there as it was.
+    const renewal = takesBack.versionId === row.versionId;
+    const outcome = renewal ? ({ state: 'succeeded', verified } as const) : ({ state: 'rolledBack', verified: false } as const);
+    tellRelease(work, { ...row, ...takesBack }, 'rolledBack', outcome, quarantines, release.because);
     return memberIs(work, row, 'r');
   }
   tellRelease(work, row, 'succeeded', { state: 'succeeded', verified }, quarantines);
@@ -140,6 +163,10 @@ function settleFailed(work: Work, row: JobRow, quarantines: readonly QuarantineR
     work.targets.change(work.target(row), { halted: `bringing ${row.version} back failed: ${because}` });
     return memberIs(work, row, 'f', because);
   }
+  const target = work.target(row);
+  // Not the same again by itself, whatever was wanted when the rollout began.
+  if (release.renewal && target.versionId === release.versionId)
+    work.targets.change(target, { wanted: release.fingerprint, wantedRevision: release.revision });
   tellRelease(work, row, 'failed', { state: 'failed', verified: false }, quarantines, because);
   memberIs(work, row, 'f', because);
 }

@@ -1,8 +1,11 @@
+import { createHash } from 'node:crypto';
 import {
   createJob,
   renderTemplate,
+  resolveVariables,
   SlipwayError,
   type ConcurrencyRule,
+  type DeploymentDoc,
   type JsonObject,
   type Obligations,
   type ResourceDoc,
@@ -10,7 +13,8 @@ import {
 import { slugSchema } from '@slipway/contracts';
 import { jobEvent } from '../jobs/job-events.js';
 import type { JobRow, ReleaseRow, Slot } from '../tables.js';
-import type { Work } from '../work.js';
+import { stableJson } from '../stable-json.js';
+import type { Place, Work } from '../work.js';
 import { activationOf, evaluateCel } from './activation.js';
 
 export interface DeployOf {
@@ -19,8 +23,16 @@ export interface DeployOf {
   ordinal?: number;
   obligations: Obligations;
   rollback: boolean;
+  /** The job of the release that it restores: exactly what was rendered then goes again, instead of what the templates give now. */
+  restores?: Pick<JobRow, 'id' | 'releaseId' | 'pool' | 'config'>;
   /** Why it cannot be run at all, found before: the job is made all the same, `rejected`, so that the reason is on record. */
   problem?: string;
+}
+
+/** What a release gives to an executor, and where. */
+export interface Rendered {
+  pool: string;
+  config: JobRow['config'];
 }
 
 /**
@@ -43,7 +55,13 @@ export function makeDeploy(work: Work, of: DeployOf): JobRow {
     versionId,
     version,
   } as const;
-  const rendered = of.problem === undefined ? render(work, names, release.variables) : { problem: of.problem };
+  const rendered =
+    of.problem === undefined
+      ? of.restores
+        ? asItWas(of.restores, names)
+        : render(work, names, release.variables)
+      : { problem: of.problem };
+  release.fingerprint ??= fingerprintOf(work, names, release.variables, rendered);
   const ready = 'pool' in rendered;
   const { leaseMs } = work.world;
   const { pickupMs, runMs, silenceMs } = obligations.timeouts;
@@ -73,11 +91,7 @@ export function makeDeploy(work: Work, of: DeployOf): JobRow {
   return work.jobs.add(row);
 }
 
-function render(
-  work: Work,
-  names: Parameters<typeof activationOf>[1],
-  variables: JsonObject,
-): { pool: string; config: JobRow['config'] } | { problem: string } {
+function render(work: Work, names: Parameters<typeof activationOf>[1], variables: JsonObject): Rendered | { problem: string } {
   const deployment = work.inventory.deployments.get(names.deployment);
   if (!deployment) return { problem: `deployment ${names.deployment} has been removed` };
   if (!work.inventory.resources.has(names.resource)) return { problem: `resource ${names.resource} has been removed` };
@@ -94,6 +108,56 @@ function render(
     if (error instanceof SlipwayError) return { problem: error.message };
     throw error;
   }
+}
+
+/** What the earlier job was given, under the names of this one. */
+function asItWas(earlier: NonNullable<DeployOf['restores']>, { id, releaseId }: Names): Rendered {
+  const config = JSON.stringify(earlier.config).replaceAll(earlier.id, id).replaceAll(earlier.releaseId, releaseId);
+  return { pool: earlier.pool, config: JSON.parse(config) as JobRow['config'] };
+}
+
+type Names = Parameters<typeof activationOf>[1];
+
+/** What a new release of this version would be at this target now. */
+export function fingerprintNow(work: Work, names: Place & { resource: string; versionId: string; version: string }): string {
+  const { values, problem } = variablesAt(work, names.deployment, names.resource);
+  const neutral = { ...names, ...NOBODY };
+  return fingerprintOf(work, neutral, values, problem === undefined ? render(work, neutral, values) : { problem });
+}
+
+const NOBODY = { id: '', releaseId: '', kind: 'deploy', attempt: 1, rollback: false } as const;
+
+/** Equal for releases that give the same to the same executor in the same pool; the ids of job and release, which always differ, are left out. */
+function fingerprintOf(work: Work, names: Names, variables: JsonObject, rendered: Rendered | { problem: string }): string {
+  const deployment = work.inventory.deployments.get(names.deployment);
+  const own = 'pool' in rendered && names.id !== '' && deployment !== undefined && namesItself(deployment);
+  const told = own ? render(work, { ...names, ...NOBODY }, variables) : rendered;
+  return createHash('sha256')
+    .update(stableJson([names.versionId, variables, told]))
+    .digest('hex')
+    .slice(0, 32);
+}
+
+const selfNaming = new WeakMap<DeploymentDoc, boolean>();
+
+/** Whether its templates may write the job or the release into the config. */
+function namesItself(deployment: DeploymentDoc): boolean {
+  let names = selfNaming.get(deployment);
+  if (names === undefined) {
+    names = /\{\{[^]*\b(job|release)\b/.test(`${deployment.pool} ${JSON.stringify(deployment.executor)}`);
+    selfNaming.set(deployment, names);
+  }
+  return names;
+}
+
+/** The variables of a deployment at a resource, or why they have no values. */
+export function variablesAt(work: Work, deploymentName: string, identifier: string): { values: JsonObject; problem?: string } {
+  const deployment = work.inventory.deployments.get(deploymentName);
+  const resource = work.inventory.resources.get(identifier);
+  // What was removed has no variables; `render` says so.
+  if (!deployment || !resource) return { values: {} };
+  const { values, problems } = resolveVariables(deployment, resource);
+  return problems.length > 0 ? { values, problem: problems.map((found) => found.message).join('; ') } : { values };
 }
 
 /** The limits it counts against: one key per rule and what the rule counts by. */

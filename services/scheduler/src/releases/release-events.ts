@@ -43,7 +43,7 @@ export function tellRelease(
 }
 
 export function runningAt(row: TargetRow): ReleaseEvent['running'] {
-  const { versionId, version, verified, since } = row;
+  const { versionId, version, verified, since, revision } = row;
   if (versionId === undefined || version === undefined || since === undefined) return undefined;
-  return { version: versionId, tag: version, verified, since };
+  return { version: versionId, tag: version, verified, since, ...(revision === undefined ? {} : { revision }) };
 }

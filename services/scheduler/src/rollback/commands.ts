@@ -33,7 +33,7 @@ export class RollbackCommands {
 
   private async openWith(work: Work, { version, ...place }: Rollback): Promise<RolloutRow | undefined> {
     const open = (await work.loadRolloutsOf(place, { open: true })).filter((row) => version === undefined || row.version === version);
-    return open.sort((a, b) => b.versionSequence - a.versionSequence)[0];
+    return open.sort((a, b) => b.versionSequence - a.versionSequence || b.createdAt - a.createdAt)[0];
   }
 
   private async targets(work: Work, command: Rollback, because: string): Promise<{ done: string }> {

@@ -2,7 +2,7 @@ import { planRollback, SlipwayError, type Obligations, type ReleaseRecord } from
 import { admitJobs } from '../jobs/admit.js';
 import { makeDeploy } from '../releases/make-deploy.js';
 import { tellRelease } from '../releases/release-events.js';
-import { releaseTable, type JobRow, type ReleaseRow, type RolloutRow, type TargetRow } from '../tables.js';
+import { jobTable, releaseTable, type JobRow, type ReleaseRow, type RolloutRow, type TargetRow } from '../tables.js';
 import type { Place, Work } from '../work.js';
 
 /** One target that is to give a version back. */
@@ -14,6 +14,8 @@ export interface TakeBack {
   obligations: Obligations;
   rolloutId?: string;
   ordinal?: number;
+  /** Only its changed variables and config are taken back; the version stays. */
+  renewal?: boolean;
 }
 
 /** Core's planner ordered these members of a rollout back, newest first. */
@@ -27,11 +29,12 @@ export async function rollBackMembers(work: Work, row: RolloutRow, ordinals: rea
     version,
     obligations,
     because,
+    ...(row.renewal ? { renewal: true } : {}),
   }));
   await takeBack(work, row, orders, false);
 }
 
-const HISTORY_COLUMNS = ['id', 'deployment', 'environment', 'resource', 'versionId', 'version', 'versionSequence', 'rolloutId', 'restores', 'takesBack', 'state', 'verified', 'createdAt', 'finishedAt', 'because', 'variables'] as const; // prettier-ignore
+const HISTORY_COLUMNS = ['id', 'deployment', 'environment', 'resource', 'versionId', 'version', 'versionSequence', 'rolloutId', 'restores', 'takesBack', 'fingerprint', 'revision', 'renewal', 'state', 'verified', 'createdAt', 'finishedAt', 'because', 'variables'] as const; // prettier-ignore
 
 /**
  * Bring targets of one place back to the last release that succeeded and was verified there (I9), with the variables it had. The version they
@@ -55,20 +58,37 @@ export async function takeBack(
   );
   const history = Map.groupBy(work.releases.loaded(stored), (release) => release.resource);
   const untouched = byHand ? new Set<string>() : await untouchedBy(work, orders, history);
+  const earlier = await earlierJobs(work, orders, history);
   const back: JobRow[] = [];
   const none: { resource: string; because: string }[] = [];
   for (const order of orders) {
     if (untouched.has(order.resource)) {
       await stayAway(work, place, order, `${order.because}; nothing had begun there`);
+      if (order.renewal) await tellUntouched(work, place, order);
       memberIs(work, order, 'r');
       continue;
     }
-    const outcome = await takeBackOne(work, place, order, history.get(order.resource) ?? [], byHand);
+    const outcome = await takeBackOne(work, place, order, { history: history.get(order.resource) ?? [], earlier, byHand });
     if ('none' in outcome) none.push({ resource: order.resource, because: outcome.none });
     else back.push(outcome.job);
   }
   await admitJobs(work, back);
   return { back, none };
+}
+
+type Earlier = ReadonlyMap<string, JobRow>;
+
+/** What the earlier releases of the same version gave to their executors, by release: a renewal that is taken back leaves it exactly as it was. */
+async function earlierJobs(work: Work, orders: readonly TakeBack[], history: ReadonlyMap<string, ReleaseRow[]>): Promise<Earlier> {
+  const releases = orders
+    .filter((order) => order.renewal)
+    .flatMap(
+      ({ resource, versionId }) => history.get(resource)?.filter((one) => one.versionId === versionId && one.state === 'succeeded') ?? [],
+    );
+  if (releases.length === 0) return new Map();
+  const where = { releaseId: releases.map((release) => release.id), kind: 'deploy' as const };
+  const jobs = await work.tx.find(jobTable, where, { only: ['id', 'releaseId', 'pool', 'config'] });
+  return new Map(jobs.map((job) => [job.releaseId, job]));
 }
 
 /** Targets where the version's job never got to an agent: there is nothing to take back. */
@@ -92,13 +112,13 @@ async function takeBackOne(
   work: Work,
   place: Place,
   order: TakeBack,
-  history: ReleaseRow[],
-  byHand: boolean,
+  { history, earlier, byHand }: { history: ReleaseRow[]; earlier: Earlier; byHand: boolean },
 ): Promise<{ job: JobRow } | { none: string }> {
   const { deployment, environment } = place;
-  const { resource, versionId, version, because } = order;
+  const { resource, versionId, version, because, renewal = false } = order;
   const told = { deployment, environment, resource, versionId, version };
-  const plan = planRollback(history.flatMap(recordOf), versionId, barredAt(work, await work.quarantinesOf(place), resource), { byHand });
+  const barred = barredAt(work, await work.quarantinesOf(place), resource);
+  const plan = planRollback(history.flatMap(recordOf), versionId, barred, { byHand, renewal });
   const current = history.findLast((release) => release.versionId === versionId);
   if ('none' in plan) {
     const halted = `${because}; it stays on ${version}: ${plan.none}`;
@@ -116,18 +136,21 @@ async function takeBackOne(
     restores: old.restores ?? old.id,
     takesBack: { versionId, version },
     variables: old.variables,
+    ...(renewal ? { fingerprint: old.fingerprint } : {}),
     state: 'pending',
     verified: false,
     createdAt: work.now,
     because,
   });
   const { obligations, rolloutId, ordinal } = order;
+  const restores = renewal ? earlier.get(old.id) : undefined;
   const job = makeDeploy(work, {
     release,
     obligations,
     rollback: true,
     ...(rolloutId === undefined ? {} : { rolloutId }),
     ...(ordinal === undefined ? {} : { ordinal }),
+    ...(restores ? { restores } : {}),
   });
   return { job };
 }
@@ -136,12 +159,32 @@ async function takeBackOne(
 async function stayAway(
   work: Work,
   { deployment, environment }: Place,
-  { resource, versionId, version }: TakeBack,
+  { resource, versionId, version, renewal }: TakeBack,
   because: string,
 ): Promise<void> {
+  // The version stays where only its variables or config were bad; the target remembers those.
+  if (renewal) return;
   const told = { deployment, environment, resource, versionId, version };
   const fresh = await work.quarantine({ ...told, because, at: work.now });
   if (fresh) tellRelease(work, told, 'quarantined', { state: 'failed', verified: false }, await work.quarantinesOf(told), because);
+}
+
+/** A renewal never got there: the version runs on as it did. */
+async function tellUntouched(
+  work: Work,
+  { deployment, environment }: Place,
+  { resource, versionId, version, because }: TakeBack,
+): Promise<void> {
+  const told = { deployment, environment, resource, versionId, version };
+  const { verified } = work.target(told);
+  tellRelease(
+    work,
+    told,
+    'rolledBack',
+    { state: 'succeeded', verified },
+    await work.quarantinesOf(told),
+    `${because}; nothing had begun there`,
+  );
 }
 
 export function memberIs(
@@ -164,9 +207,11 @@ function* barredAt(work: Work, quarantines: readonly { resource: string; version
 
 function recordOf(release: ReleaseRow): ReleaseRecord[] {
   if (release.state === 'cancelled') return [];
-  const { id, versionId, version, createdAt, state, verified, restores } = release;
+  const { id, versionId, version, createdAt, state, verified, restores, fingerprint, renewal = false } = release;
+  const outcome = state === 'pending' ? 'started' : state;
+  const rollback = restores !== undefined;
   return [
-    { id, versionId, version, at: createdAt, outcome: state === 'pending' ? 'started' : state, verified, rollback: restores !== undefined },
+    { id, versionId, version, at: createdAt, outcome, verified, rollback, renewal, ...(fingerprint === undefined ? {} : { fingerprint }) },
   ];
 }
 

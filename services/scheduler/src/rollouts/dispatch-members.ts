@@ -1,6 +1,5 @@
-import { resolveVariables, type JsonObject } from '@slipway/core';
 import { admitJobs } from '../jobs/admit.js';
-import { makeDeploy } from '../releases/make-deploy.js';
+import { makeDeploy, variablesAt } from '../releases/make-deploy.js';
 import type { ReleaseRow, RolloutRow } from '../tables.js';
 import type { Work } from '../work.js';
 
@@ -31,6 +30,8 @@ function dispatchMember(work: Work, row: RolloutRow, ordinal: number): ReturnTyp
     ...{ deployment, environment, resource, versionId, version, versionSequence },
     rolloutId: row.id,
     variables: values,
+    revision: work.inventory.revision,
+    ...(row.renewal ? { renewal: true } : {}),
     state: 'pending',
     verified: false,
     createdAt: work.now,
@@ -43,14 +44,4 @@ function dispatchMember(work: Work, row: RolloutRow, ordinal: number): ReturnTyp
     rollback: false,
     ...(problem === undefined ? {} : { problem }),
   });
-}
-
-/** The variables of a deployment at a resource, or why they have no values. */
-function variablesAt(work: Work, deploymentName: string, identifier: string): { values: JsonObject; problem?: string } {
-  const deployment = work.inventory.deployments.get(deploymentName);
-  const resource = work.inventory.resources.get(identifier);
-  // What was removed has no variables; `makeDeploy` says so.
-  if (!deployment || !resource) return { values: {} };
-  const { values, problems } = resolveVariables(deployment, resource);
-  return problems.length > 0 ? { values, problem: problems.map((found) => found.message).join('; ') } : { values };
 }

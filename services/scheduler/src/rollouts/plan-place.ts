@@ -12,6 +12,7 @@ import type { IndexedDecision } from '../decisions/gate.js';
 import { obligationsKey } from '../decisions/obligations-key.js';
 import { jobTable, targetTable, type RolloutRow } from '../tables.js';
 import { placeKey, type Place, type Work } from '../work.js';
+import { outdatedAt, rememberWanted } from './renewals.js';
 
 /**
  * Look at every target of a place and begin what may go: targets with the same next version and the same obligations make one rollout, or
@@ -36,21 +37,43 @@ export async function planPlace(work: Work, place: Place): Promise<void> {
     open,
     candidates.map(({ version }) => version),
   );
-  for (const desired of chooseDesired(situations, candidates, obligationsKey, work.now)) begin(work, place, desired, open);
+  for (const desired of chooseDesired(situations, candidates, obligationsKey, work.now))
+    if (desired.renewal) await renew(work, place, desired, open);
+    else begin(work, place, desired, open);
 }
 
-function begin(work: Work, place: Place, desired: Desired, open: RolloutRow[]): void {
+/** The version stays, its release does not: only where a new one would differ. */
+async function renew(work: Work, place: Place, desired: Desired, open: RolloutRow[]): Promise<void> {
+  const outdated = await outdatedAt(work, place, desired.version, desired.resources);
+  if (outdated.size > 0 && begin(work, place, { ...desired, resources: [...outdated.keys()] }, open)) rememberWanted(work, place, outdated);
+}
+
+/** Gives whether a rollout carries it now. */
+function begin(work: Work, place: Place, desired: Desired, open: RolloutRow[]): boolean {
   const { version, resources } = desired;
+  const same = open.find((row) => takesIn(work, row, desired));
+  const row = same ?? startRollout(work, place, desired);
+  if (!row) return false;
   const wanted = new Set(resources);
-  for (const row of open)
-    if (row.versionSequence < version.sequence && !row.ending && leavesTo(row, wanted))
-      work.rolloutEvents.push({ id: row.id, event: { type: 'supersede', by: version.tag } });
-  const same = open.find((row) => row.versionId === version.id && row.obligationsKey === desired.obligationsKey && !row.ending);
-  if (same) work.rolloutEvents.push({ id: same.id, event: { type: 'join', resources } });
-  else {
-    const row = startRollout(work, place, desired);
-    if (row) open.push(row);
+  for (const older of open) {
+    const newer = older.versionSequence < version.sequence;
+    const renewed = desired.renewal && older.renewal === true && older !== row && older.versionId === version.id;
+    if (!(newer || renewed) || older.ending || !leavesTo(older, wanted)) continue;
+    // What a newer version leaves of a renewal may be asked for again, should that version not come there.
+    if (newer && older.renewal) work.rollouts.change(older, { withdrawn: true });
+    work.rolloutEvents.push({ id: older.id, event: { type: 'supersede', by: renewed ? 'newer variables or config' : version.tag } });
   }
+  if (same) work.rolloutEvents.push({ id: same.id, event: { type: 'join', resources } });
+  else open.push(row);
+  return true;
+}
+
+/** Whether an open rollout can take these targets in. A renewal that has a member already, or goes no further by itself, can not. */
+function takesIn(work: Work, row: RolloutRow, { version, obligationsKey, renewal, resources }: Desired): boolean {
+  if (row.versionId !== version.id || row.obligationsKey !== obligationsKey || row.ending || (row.renewal ?? false) !== renewal)
+    return false;
+  if (!renewal) return true;
+  return (row.state === 'pending' || row.state === 'running') && resources.every((resource) => work.ordinalOf(row, resource) === undefined);
 }
 
 /** Whether an older rollout has members not yet done among these targets. */
@@ -67,6 +90,7 @@ function startRollout(work: Work, place: Place, desired: Desired): RolloutRow | 
     planSize: planned.plan.members.length,
     obligationsKey: desired.obligationsKey,
     backlog: [],
+    ...(desired.renewal ? { renewal: true } : {}),
     withdrawn: false,
   });
   work.rolloutEvents.push({ id: row.id, event: { type: 'start' } });
@@ -107,9 +131,9 @@ async function situationsAt(
   const rows = await work.tx.find(
     targetTable,
     { deployment, environment },
-    { only: ['deployment', 'environment', 'resource', 'versionSequence'] },
+    { only: ['deployment', 'environment', 'resource', 'versionSequence', 'revision', 'wantedRevision'] },
   );
-  const runs = new Map(rows.map((row) => [row.resource, row.versionSequence ?? 0]));
+  const runs = new Map(rows.map((row) => [row.resource, row]));
   const busy = await busyTargets(work, place);
   const quarantines = await work.quarantinesOf(place);
   const quarantined = setsBy(quarantines, (row) => [row.resource, row.versionId]);
@@ -121,16 +145,20 @@ async function situationsAt(
 
   const targets = work.inventory.targets(deployment, environment);
   const situations: TargetSituation[] = [];
-  for (const resource of targets?.resources() ?? [])
+  for (const resource of targets?.resources() ?? []) {
+    const revision = targets?.revisionOf(resource) ?? Infinity;
+    const row = runs.get(resource);
     situations.push({
       resource,
-      revision: targets?.revisionOf(resource) ?? Infinity,
-      runs: runs.get(resource) ?? 0,
+      revision,
+      runs: row?.versionSequence ?? 0,
+      moved: revision > Math.max(row?.revision ?? 0, row?.wantedRevision ?? 0),
       busy: busy.has(resource),
       spokenFor: spokenFor.get(resource) ?? 0,
       tried: tried.get(resource) ?? NONE,
       quarantined: quarantined.get(resource) ?? NONE,
     });
+  }
   return situations;
 }
 
@@ -140,15 +168,18 @@ const NONE: ReadonlySet<string> = new Set();
 function noteOpen(row: RolloutRow, bad: ReadonlySet<string>, spokenFor: Map<string, number>, tried: Map<string, Set<string>>): void {
   row.plan.members.forEach((resource, ordinal) => {
     const letter = row.members[ordinal] as MemberLetter;
+    // Of a renewal the target itself remembers what was tried there; one that is stuck makes room for the next change.
+    if (row.renewal && (row.ending || row.state === 'halted') && letter === '.') return;
     if (letter === '.' && row.ending) {
       if (!mayReturn(row, row.ending.state, bad)) note(tried, resource, row.versionId);
-    } else if ('.jvb'.includes(letter)) spokenFor.set(resource, Math.max(spokenFor.get(resource) ?? 0, row.versionSequence));
+    } else if ('.jvbu'.includes(letter)) spokenFor.set(resource, Math.max(spokenFor.get(resource) ?? 0, row.versionSequence));
     else note(tried, resource, row.versionId);
   });
 }
 
 /** What a rollout that is over leaves behind: where it failed, it was tried. Where it succeeded or was taken back, target and quarantine say it all. */
 function noteOver(row: RolloutRow, bad: ReadonlySet<string>, tried: Map<string, Set<string>>): void {
+  if (row.renewal) return;
   const returns = mayReturn(row, row.state, bad);
   row.plan.members.forEach((resource, ordinal) => {
     const letter = row.members[ordinal] as MemberLetter;

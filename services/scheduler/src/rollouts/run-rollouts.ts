@@ -5,6 +5,7 @@ import { rollBackMembers } from '../rollback/roll-back.js';
 import type { RolloutRow } from '../tables.js';
 import { placeKey, type Work } from '../work.js';
 import { dispatchMembers } from './dispatch-members.js';
+import { forgetWanted } from './renewals.js';
 import { withdrawMembers } from './withdraw-members.js';
 
 /** Put what happened to rollouts through their state machine, each rollout once, and carry out what follows. */
@@ -28,6 +29,7 @@ async function runRollout(work: Work, row: RolloutRow, events: readonly RolloutE
     ...(over ? { finishedAt: work.now } : {}),
   });
   for (const effect of effects) await carryOut(work, row, effect);
+  if (over && row.renewal && row.withdrawn) await forgetWanted(work, row);
   // Its targets may be free for another version now.
   if (over) work.replan.set(placeKey(row), row);
 }
@@ -54,6 +56,7 @@ function announce(work: Work, row: RolloutRow, effect: Extract<RolloutEffect, { 
     verb,
     ...(wave === undefined ? {} : { wave }),
     ...(because === undefined ? {} : { because }),
+    ...(row.renewal ? { renewal: true } : {}),
     targets: members.length,
     succeeded: count('s'),
     failed: count('f') + count('b') + count('r'),

@@ -32,6 +32,7 @@ export function headOf(row: RolloutRow): NonNullable<StatusCell['rollout']> {
   return {
     ...{ id, deployment, environment, version, state, wave, createdAt },
     ...(because === undefined ? {} : { because }),
+    ...(row.renewal ? { renewal: true } : {}),
     ...(row.ending ? { ending: row.ending.state } : {}),
     waves: plan.waves.map(({ name, from, to, holdMs, approve }) => ({ name, from, to, holdMs, approve })),
     budget: { used: Math.max(0, count('fbr') - row.forgiven), of: plan.failureBudget },

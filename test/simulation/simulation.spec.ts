@@ -13,24 +13,29 @@ const seeds = only === undefined ? Array.from({ length: count }, (_, i) => first
 const GROUP = 10;
 const GROUP_MS_MAX = 120_000;
 
+/** Empty when all held; else what did not, and how to see it again. */
+async function story(seed: number): Promise<string> {
+  const { problems, notes, starts } = await simulate(seed);
+  started += starts;
+  if (problems.length === 0) return '';
+  const told = only === undefined ? [] : notes;
+  return [`seed ${seed}:`, ...problems, `replay: SLIPWAY_SEED=${seed} npm test -- test/simulation`, ...told].join('\n');
+}
+let started = 0;
+
 describe('the mesh under faults', () => {
   for (let at = 0; at < seeds.length; at += GROUP) {
     const group = seeds.slice(at, at + GROUP);
     it(
       `keeps I1 to I11 and comes to rest (I13): seeds ${group[0]} to ${group.at(-1)}`,
       async () => {
-        for (const seed of group) {
-          const result = await simulate(seed);
-          if (result.problems.length > 0) {
-            const story = only === undefined ? '' : `\n${result.notes.join('\n')}`;
-            throw new Error(
-              `seed ${seed}: ${result.problems.join('\n')}\nreplay: SLIPWAY_SEED=${seed} npm test -- test/simulation${story}`,
-            );
-          }
-          expect(result.starts).toBeGreaterThan(0);
-        }
+        for (const seed of group) expect(await story(seed)).toBe('');
       },
       GROUP_MS_MAX,
     );
   }
+
+  it('is no empty show: things were started', () => {
+    if (seeds.length >= GROUP) expect(started).toBeGreaterThan(seeds.length);
+  });
 });

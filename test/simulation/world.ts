@@ -1,6 +1,6 @@
 import type { OperationName, RequestOf } from '@slipway/contracts';
 import { subjects } from '@slipway/contracts';
-import { SlipwayError } from '@slipway/core';
+import type { SlipwayError } from '@slipway/core';
 import type { Caller, ServiceParts } from '@slipway/messaging';
 import { createMemoryStore, type MemoryStore } from '@slipway/persistence';
 import type { ServiceDeps } from '@slipway/hosting';

@@ -93,7 +93,7 @@ export class FaultMesh {
     await Promise.all(Object.values(this.services).map((service) => service.kill()));
     await this.nats.stop();
     await this.postgres.destroy();
-    if (!process.env['KEEP']) rmSync(this.directory, { recursive: true, force: true });
+    rmSync(this.directory, { recursive: true, force: true });
   }
 
   /** Wait until every service answers. */
@@ -162,7 +162,7 @@ export class FaultMesh {
     return listDeadLetters(await this.person(), { limit: LETTERS_MAX });
   }
 
-  /** Invite an agent and start its process. */
+  /** Invite an agent, start its process, and wait until it is online. */
   async startAgent(name: string, options: { pool?: string; executors?: string[]; capacity?: number } = {}): Promise<Program> {
     const directory = join(this.directory, 'agents', name);
     const { token } = await this.ask('registry.inviteAgent', {
@@ -183,6 +183,9 @@ export class FaultMesh {
     );
     this.agents.set(name, agent);
     agent.start();
+    const isOnline = async (): Promise<boolean> =>
+      (await this.ask('scheduler.agents', {})).agents.some((one) => one.agent === name && one.state === 'online');
+    await this.come(`agent ${name} is online`, isOnline, READY_DEADLINE_MS);
     return agent;
   }
 

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { join } from 'node:path';
 import { connect } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '@slipway/testkit';
@@ -63,6 +64,16 @@ describe('npm start, as a newcomer and as ops use it', () => {
 
   it('lets nobody in without a credential', async () => {
     await expect(connect({ servers: mesh.natsUrl, maxReconnectAttempts: 0 })).rejects.toThrow(/authorization/i);
+  });
+
+  it('lets a viewer look and not approve, with exit code 3', () => {
+    const creds = join(mesh.directory, 'bob.creds');
+    expect(mesh.slipway('credential', 'person', 'bob', '--role', 'viewer', '--out', creds).code).toBe(0);
+    const asBob = (...args: string[]) => mesh.slipway('--server', mesh.natsUrl, '--creds', creds, ...args);
+    expect(asBob('status').code).toBe(0);
+    const refused = asBob('approve', 'checkout', '1.0.0', '-e', 'production');
+    expect(refused.code).toBe(3);
+    expect(refused.err).toContain('user:bob is viewer');
   });
 
   withNats(

@@ -1,4 +1,5 @@
 import {
+  checkPlan,
   planRollout,
   SlipwayError,
   type MemberLetter,
@@ -107,6 +108,8 @@ function plan(work: Work, place: Place, { version, resources, obligations }: Des
   const names = { deployment, environment, versionId: version.id, version: version.tag };
   try {
     const planned = planRollout({ id: ids.next(), ...names, targets: documents, obligations, now: work.now });
+    const wrong = checkPlan(planned).filter((finding) => finding.severity === 'fatal');
+    if (wrong.length > 0) throw invalidPlan(wrong.map((finding) => finding.message));
     problems.delete(placeKey(place));
     return planned;
   } catch (error) {
@@ -115,6 +118,11 @@ function plan(work: Work, place: Place, { version, resources, obligations }: Des
     log.warn('a rollout cannot be planned', { ...names, because: error.message });
     return undefined;
   }
+}
+
+/** The planner and its checker disagree: nothing of such a plan is carried out. */
+function invalidPlan(why: readonly string[]): SlipwayError {
+  return new SlipwayError({ code: 'scheduler.rollout.planInvalid', kind: 'bug', message: `The plan is wrong in itself: ${why.join('; ')}` });
 }
 
 /** What each target runs, what is being brought there, and what was tried there before. */

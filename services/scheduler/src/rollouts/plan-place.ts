@@ -122,7 +122,11 @@ function plan(work: Work, place: Place, { version, resources, obligations }: Des
 
 /** The planner and its checker disagree: nothing of such a plan is carried out. */
 function invalidPlan(why: readonly string[]): SlipwayError {
-  return new SlipwayError({ code: 'scheduler.rollout.planInvalid', kind: 'bug', message: `The plan is wrong in itself: ${why.join('; ')}` });
+  return new SlipwayError({
+    code: 'scheduler.rollout.planInvalid',
+    kind: 'bug',
+    message: `The plan is wrong in itself: ${why.join('; ')}`,
+  });
 }
 
 /** What each target runs, what is being brought there, and what was tried there before. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { ReplyOf, RolloutView, StatusCell } from '@slipway/contracts';
+import type { ReplyOf, RolloutView, StatusCell, Wait } from '@slipway/contracts';
 import type { Obligations } from '@slipway/core';
 import { renderExplanation } from '../src/render/explain.js';
 import { renderRollout } from '../src/render/rollout.js';
@@ -76,6 +76,24 @@ describe('slipway explain', () => {
     expect(text).toContain('Unblocks: one approval before Mon 09:00. Running there now: 1.1.0 since 3 days');
   });
 
+  it('says what holds up the rollout that it began, and what a person can do', () => {
+    const text = renderExplanation(
+      {
+        ...explained(),
+        rollout: {
+          ...{ id: '0198-7f3abc', state: 'halted', done: 1, members: 6, because: 'par-1 failed: exit 1', renewal: true },
+          waits: { for: 'slot', sentence: '1 at a time per environment production (policy calm)', resource: 'par-2', more: 3 },
+          asks: ['slipway retry checkout -e production -v 1.2.1'],
+        },
+      },
+      NOW,
+      NO_PAINT,
+    );
+    expect(text).toContain('rollout of its changed config 7f3abc  halted: 1 of 6 done; par-1 failed: exit 1');
+    expect(text).toContain('par-2 waits: 1 at a time per environment production (policy calm); 3 more wait');
+    expect(text).toContain('ask: slipway retry checkout -e production -v 1.2.1');
+  });
+
   it('names the targets of each group when they are not alike', () => {
     const one = explained();
     const [group] = one.decision.groups;
@@ -145,6 +163,32 @@ describe('slipway watch', () => {
     expect(lines[0]).toContain('wave 1 of 2 (canary)');
     expect(lines[1]).toMatch(/canary +par-1 +● running +████████░░ 80 % installing/);
     expect(lines[2]).toMatch(/all +…2 targets +· waits for wave canary/);
+  });
+
+  it('says what holds a job up, until when, and what a person can do', () => {
+    const queued = (waits: Wait): string => {
+      const job = { id: 'j', kind: 'deploy', state: 'queued', waits };
+      const view: RolloutView = {
+        ...{ id: '0198-7f3abc', deployment: 'checkout', environment: 'production', version: '1.2.1', state: 'halted', wave: 0 },
+        waves: [{ name: 'all', from: 0, to: 1 }],
+        members: [{ resource: 'par-1', letter: 'j', job }],
+        budget: { used: 0, of: 0 },
+        asks: ['slipway resume checkout -e production -v 1.2.1'],
+        createdAt: NOW,
+      };
+      return renderRollout(view, NOW, NO_PAINT).join('\n');
+    };
+    const at = NOW + 65_000;
+    const time = new Date(at).toTimeString().slice(0, 8);
+    expect(queued({ for: 'retry', sentence: 'attempt 2 of 3 after: exit 1', until: at })).toContain(
+      `· queued  retries at ${time}, attempt 2 of 3 after: exit 1`,
+    );
+    expect(queued({ for: 'agent', sentence: 'a free agent of pool eu, 2 jobs before it', until: at })).toContain(
+      `waits for a free agent of pool eu, 2 jobs before it, until ${time}`,
+    );
+    const lost = { for: 'noAgent', sentence: 'no agent of pool eu is online: anna was heard last', lastHeardAt: NOW - 120_000 } as const;
+    expect(queued(lost)).toContain('no agent of pool eu is online: anna was heard last 2 min ago');
+    expect(queued(lost)).toContain('  ask: slipway resume checkout -e production -v 1.2.1');
   });
 });
 

@@ -1,6 +1,7 @@
 import type { ReplyOf } from '@slipway/contracts';
 import type { Decision, DecisionGroup, RuleResult, Verdict } from '@slipway/core';
 import { columns, pad, type Paint } from '../terminal.js';
+import { waitsFor } from './waits.js';
 import { moment, span } from './when.js';
 
 type Explained = ReplyOf<'policy.explain'>['decisions'][number];
@@ -122,7 +123,14 @@ function rolloutLine(rollout: Explained['rollout'], now: number, paint: Paint): 
   const wave = rollout.wave && rollout.state === 'running' ? `, wave ${rollout.wave}` : '';
   const wake = rollout.wakeAt !== undefined && rollout.wakeAt > now ? `, goes on at ${moment(rollout.wakeAt, now)}` : '';
   const word = rollout.state === 'running' || rollout.state === 'completed' ? rollout.state : paint.yellow(rollout.state);
-  return `  rollout ${rollout.id.slice(-6)}  ${word}${wave}: ${rollout.done} of ${rollout.members} done${wake}${rollout.because ? `; ${rollout.because}` : ''}`;
+  const what = rollout.renewal ? 'rollout of its changed config' : 'rollout';
+  const lines = [
+    `  ${what} ${rollout.id.slice(-6)}  ${word}${wave}: ${rollout.done} of ${rollout.members} done${wake}${rollout.because ? `; ${rollout.because}` : ''}`,
+  ];
+  const { waits } = rollout;
+  if (waits) lines.push(`    ${waits.resource} ${waitsFor(waits, now)}${waits.more > 0 ? `; ${waits.more} more wait` : ''}`);
+  for (const ask of rollout.asks ?? []) lines.push(paint.dim(`    ask: ${ask}`));
+  return lines.join('\n');
 }
 
 function footer(unblocks: readonly string[], running: Explained['running'], now: number): string {

@@ -1,5 +1,6 @@
 import type { RolloutView } from '@slipway/contracts';
 import { columns, progressBar, type Paint } from '../terminal.js';
+import { waitsFor } from './waits.js';
 import { span } from './when.js';
 
 /** A rollout in one of these states begins nothing more. */
@@ -20,7 +21,7 @@ export function renderRollout(rollout: RolloutView, now: number, paint: Paint): 
       ? `   goes on in ${span(rollout.wakeAt - now)}`
       : '';
   const head =
-    `${paint.bold(`${rollout.deployment} ${rollout.version} → ${rollout.environment}`)}   rollout ${rollout.id.slice(-6)} ${state(rollout.state, paint)}${waves}` +
+    `${paint.bold(`${rollout.deployment} ${rollout.version} → ${rollout.environment}`)}   ${rollout.renewal ? 'changed config, ' : ''}rollout ${rollout.id.slice(-6)} ${state(rollout.state, paint)}${waves}` +
     `   ${done} of ${rollout.members.length} done · budget ${rollout.budget.used} of ${rollout.budget.of} used${wake}${because}`;
   const rows: string[][] = [];
   rollout.waves.forEach((part, index) => {
@@ -35,20 +36,22 @@ export function renderRollout(rollout: RolloutView, now: number, paint: Paint): 
     }
     members
       .slice(0, SHOWN_MEMBERS_MAX)
-      .forEach((member, i) => rows.push([i === 0 ? part.name : '', member.resource, ...memberCells(member, paint)]));
+      .forEach((member, i) => rows.push([i === 0 ? part.name : '', member.resource, ...memberCells(member, now, paint)]));
     if (members.length > SHOWN_MEMBERS_MAX)
       rows.push(['', `…${members.length - SHOWN_MEMBERS_MAX} more`, tally(members.slice(SHOWN_MEMBERS_MAX))]);
   });
-  return [head, ...columns(rows, '  ').split('\n')];
+  const asks = (rollout.asks ?? []).map((ask) => paint.dim(`  ask: ${ask}`));
+  return [head, ...columns(rows, '  ').split('\n'), ...asks];
 }
 
-function memberCells(member: Member, paint: Paint): string[] {
+function memberCells(member: Member, now: number, paint: Paint): string[] {
   const { job } = member;
   switch (member.letter) {
     case '.':
       return [paint.dim('· not begun')];
     case 'j':
-      if (job?.state === 'queued' || job?.state === 'dispatched') return ['· queued', job.message ?? ''];
+      if (job?.state === 'queued' || job?.state === 'dispatched')
+        return ['· queued', job.waits ? waitsFor(job.waits, now) : (job.message ?? '')];
       return [paint.cyan(`● ${job?.state ?? 'running'}`), `${progressBar(job?.percent ?? 0)} ${job?.step ?? job?.message ?? ''}`.trimEnd()];
     case 'v':
       return [paint.cyan('● verifying'), member.verified ?? ''];

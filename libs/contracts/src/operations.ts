@@ -61,6 +61,19 @@ export const documentChangeSchema = z.object({
 });
 export type DocumentChange = z.infer<typeof documentChangeSchema>;
 
+/** What holds a job up (SPEC 4): one plain sentence of what it waits for. Times are given beside it, since only who shows them knows the clock on the wall. */
+export const waitSchema = z.object({
+  for: z.enum(['agent', 'noAgent', 'slot', 'retry', 'target', 'gate', 'queue']),
+  sentence: z.string(),
+  /** Of a retry: when it begins; of a job without an agent: when it is given up. */
+  until: z.number().optional(),
+  /** When the last agent of the pool was heard of. */
+  lastHeardAt: z.number().optional(),
+  /** The command that a person can give to change it. */
+  ask: z.string().optional(),
+});
+export type Wait = z.infer<typeof waitSchema>;
+
 export const rolloutViewSchema = z.looseObject({
   id: z.string(),
   deployment: z.string(),
@@ -84,12 +97,17 @@ export const rolloutViewSchema = z.looseObject({
           step: z.string().optional(),
           message: z.string().optional(),
           agent: z.string().optional(),
+          waits: waitSchema.optional(),
         })
         .optional(),
       verified: z.string().optional(),
     }),
   ),
   budget: z.object({ used: z.int(), of: z.int() }),
+  /** Its members run the version already: it brings them changed variables or config. */
+  renewal: z.boolean().optional(),
+  /** Commands that a person can give where it goes no further by itself. */
+  asks: z.array(z.string()).optional(),
   wakeAt: z.number().optional(),
   createdAt: z.number(),
 });
@@ -104,6 +122,10 @@ export const rolloutStandingSchema = z.object({
   wave: z.string().optional(),
   done: z.int(),
   members: z.int(),
+  renewal: z.boolean().optional(),
+  /** What its first waiting job waits for, and how many more wait. */
+  waits: waitSchema.extend({ resource: z.string(), more: z.int() }).optional(),
+  asks: z.array(z.string()).optional(),
   wakeAt: z.number().optional(),
 });
 export type RolloutStanding = z.infer<typeof rolloutStandingSchema>;

@@ -53,7 +53,7 @@ export function createScheduler(deps: ServiceDeps & SchedulerOptions): ServicePa
     operations: {
       'scheduler.takeDecisions': async ({ decisions }) => ({ taken: await andNudge(takeDecisions(world, decisions)) }),
       'scheduler.status': (request) => showStatus(world, request),
-      'scheduler.rollouts': (request) => showRollouts(store, request),
+      'scheduler.rollouts': (request) => showRollouts(store, request, clock.now()),
       'scheduler.jobs': (request) => showJobs(store, request),
       'scheduler.agents': () => heartbeats.list(),
       'scheduler.pause': (command, caller) => andNudge(rollouts.pause(command, caller)),

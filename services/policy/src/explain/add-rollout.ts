@@ -20,7 +20,9 @@ export async function addRollout(requests: Requests, explained: Explained): Prom
     );
     const rollout = rollouts.find((one) => one.version === version);
     if (!rollout) return;
-    const { id, state, because, wakeAt, waves, wave, members } = rollout;
+    const { id, state, because, wakeAt, waves, wave, members, renewal, asks } = rollout;
+    const waiting = members.filter((member) => member.job?.waits !== undefined);
+    const [first] = waiting;
     explained.rollout = {
       id,
       state,
@@ -28,6 +30,9 @@ export async function addRollout(requests: Requests, explained: Explained): Prom
       members: members.length,
       ...(because === undefined ? {} : { because }),
       ...(wakeAt === undefined ? {} : { wakeAt }),
+      ...(renewal ? { renewal } : {}),
+      ...(first?.job?.waits ? { waits: { ...first.job.waits, resource: first.resource, more: waiting.length - 1 } } : {}),
+      ...(asks ? { asks } : {}),
       ...(waves[wave] ? { wave: waves[wave].name } : {}),
     };
   } catch (error) {

@@ -4,7 +4,7 @@ import { agentTable, type AgentRow } from '../tables.js';
 import type { World } from '../world.js';
 
 /** An agent that was not heard of for so long is shown as lost; its leases lapse by themselves. */
-const LOST_AFTER_MS = 45_000;
+export const LOST_AFTER_MS = 45_000;
 const HEARTBEATS_MAX = 500;
 
 /** Keeps what agents last said of themselves. */

@@ -1,5 +1,5 @@
 import { freezeOfRollbacks } from '../decisions/gate.js';
-import { jobTable, slotTable, type Held, type JobRow, type SlotRow } from '../tables.js';
+import { jobTable, slotTable, type Held, type JobRow, type Slot, type SlotRow } from '../tables.js';
 import { placeKey, type Work } from '../work.js';
 import { invitation } from './job-events.js';
 import { stepJob } from './step-job.js';
@@ -64,6 +64,12 @@ async function holdRollbacks(work: Work, jobs: readonly JobRow[]): Promise<JobRo
   return held;
 }
 
+/** `1 at a time per environment production (policy calm)`. */
+function limitOf({ key, max }: Slot): string {
+  const [policy = '', per = '', ...of] = key.split('/');
+  return `${max} at a time per ${per === 'key' ? 'resource group' : per} ${of.join('/')} (policy ${policy})`;
+}
+
 async function holdOverLimits(work: Work, jobs: readonly JobRow[]): Promise<JobRow[]> {
   if (jobs.length === 0) return [];
   const keys = [...new Set(jobs.flatMap((row) => row.slots.map((slot) => slot.key)))].sort();
@@ -76,7 +82,7 @@ async function holdOverLimits(work: Work, jobs: readonly JobRow[]): Promise<JobR
   for (const row of [...jobs].sort((a, b) => a.queuedAt - b.queuedAt)) {
     const full = row.slots.find(({ key, max }) => !holders.get(key)?.has(row.id) && (holders.get(key)?.size ?? 0) >= max);
     if (full) {
-      hold(work, row, 'concurrency', `${full.max} at a time by ${full.key}`);
+      hold(work, row, 'concurrency', limitOf(full));
       held.push(row);
       continue;
     }

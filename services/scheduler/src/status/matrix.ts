@@ -1,5 +1,5 @@
 import type { ParsedRequestOf, StatusCell } from '@slipway/contracts';
-import type { Inventory, InventoryTargets } from '@slipway/core';
+import { formatDuration, type Inventory, type InventoryTargets } from '@slipway/core';
 import {
   agentTable,
   decisionTable,
@@ -15,11 +15,14 @@ import {
 } from '../tables.js';
 import { placeKey } from '../work.js';
 import type { World } from '../world.js';
+import { asksOf } from './asks.js';
 import { headOf } from './rollout-views.js';
+import { waitOf, type Queues } from './waits.js';
 
-/** A job that nobody has taken for so long is worth a person's look, when no agent of its pool is there. */
+/** A job that nobody has taken for so long is worth a person's look, when no agent of its pool takes jobs. */
 const PICKUP_ATTENTION_MS = 5_000;
-const AGENT_LOST_MS = 45_000;
+/** Verifications without a verdict that are named one by one. */
+const UNCERTAIN_MAX = 100;
 /** How many waiting versions a cell shows, newest first. */
 const WAITING_MAX = 5;
 
@@ -29,7 +32,7 @@ interface Rows {
   decisions: DecisionRow[];
   quarantines: QuarantineRow[];
   jobs: JobRow[];
-  pools: ReadonlySet<string>;
+  queues: Queues;
 }
 
 /** What runs where, what is on its way, what waits and why, and what needs a person. */
@@ -49,10 +52,17 @@ export async function showStatus(world: World, request: ParsedRequestOf<'schedul
         { ...where, occupies: true, state: ['dispatched', 'unknown', 'actionRequired'] },
         { orderBy: { queuedAt: 'asc' }, limit: 5_000 },
       ),
-      reader.find(agentTable, {}, { only: ['agent', 'pool', 'heardAt'] }),
+      reader.find(agentTable, {}),
     ]),
   );
-  const pools = new Set(agents.filter((agent) => now - agent.heardAt <= AGENT_LOST_MS).map((agent) => agent.pool));
+  const uncertain = rollouts.filter((row) => row.members.includes('u')).map((row) => row.id);
+  if (uncertain.length > 0)
+    jobs.push(
+      ...(await world.store.read((reader) =>
+        reader.find(jobTable, { rolloutId: uncertain, kind: 'verify', verdict: ['inconclusive', 'error'] }, { limit: UNCERTAIN_MAX }),
+      )),
+    );
+  const queues = { agents, offered: [], limited: [] };
   const rows = { targets: by(targets), rollouts: by(rollouts), decisions: by(decisions), quarantines: by(quarantines), jobs: by(jobs) };
   const cells: StatusCell[] = [];
   for (const pair of inventory.pairs(deployment)) {
@@ -67,7 +77,7 @@ export async function showStatus(world: World, request: ParsedRequestOf<'schedul
       decisions: rows.decisions.get(key) ?? [],
       quarantines: rows.quarantines.get(key) ?? [],
       jobs: rows.jobs.get(key) ?? [],
-      pools,
+      queues,
     };
     cells.push(cellOf(inventory, pair, system, own, world.problems.get(key), now));
   }
@@ -131,24 +141,44 @@ function waitingOf(inventory: Inventory, targets: number, { targets: rows, decis
 }
 
 /** What goes no further without a person. */
-function attentionOf({ rollouts, targets, jobs, pools }: Rows, problem: string | undefined, now: number): string[] {
+function attentionOf({ rollouts, targets, jobs, queues }: Rows, problem: string | undefined, now: number): string[] {
   const lines: string[] = [];
   if (problem !== undefined) lines.push(problem);
   for (const row of rollouts)
     if (row.state === 'paused' || row.state === 'halted')
-      lines.push(`rollout of ${row.version} is ${row.state}${row.because === undefined ? '' : `: ${row.because}`}`);
+      lines.push(`rollout of ${row.version} is ${row.state}${row.because === undefined ? '' : `: ${row.because}`}${asked(asksOf(row))}`);
+    else if (row.state === 'running' && asksOf(row).length > 0 && row.because !== undefined)
+      lines.push(`rollout of ${row.version}: ${row.because}${asked(asksOf(row))}`);
   for (const row of targets) if (row.halted !== undefined) lines.push(`${row.resource}: ${row.halted}`);
   for (const job of jobs) {
+    if (job.kind === 'verify' && job.finishedAt !== undefined && job.state !== 'unknown')
+      lines.push(
+        `${job.resource}: verification is ${job.verdict}${job.verdictSentence === undefined ? '' : ` (${job.verdictSentence})`}; say so with ${resolve(job)}`,
+      );
     if (job.state === 'unknown')
       lines.push(
-        `${job.resource}: nobody knows what became of job ${job.id}${job.message === undefined ? '' : ` (${job.message})`}; say so with \`slipway resolve ${job.id}\``,
+        `${job.resource}: nobody knows what became of job ${job.id}${job.message === undefined ? '' : ` (${job.message})`}; say so with ${resolve(job)}`,
       );
     if (job.state === 'actionRequired') lines.push(`${job.resource}: ${job.message ?? 'a person must act in the executor’s own system'}`);
   }
-  const alone = jobs.filter(
-    (job) => job.state === 'dispatched' && !pools.has(job.pool) && now - (job.dispatchedAt ?? now) > PICKUP_ATTENTION_MS,
-  );
-  for (const [pool, waiting] of Map.groupBy(alone, (job) => job.pool))
-    lines.push(`no agent of pool ${pool} is there; ${waiting.length} ${waiting.length === 1 ? 'job waits' : 'jobs wait'} for one`);
+  const alone = jobs.filter((job) => job.state === 'dispatched' && now - (job.dispatchedAt ?? now) > PICKUP_ATTENTION_MS);
+  for (const [, waiting] of Map.groupBy(alone, (job) => `${job.pool}/${job.executor}`)) {
+    const line = noAgent(waiting, queues, now);
+    if (line !== undefined) lines.push(line);
+  }
   return lines;
+}
+
+const resolve = (job: JobRow): string => `\`slipway resolve ${job.id} --as succeeded|failed --reason <text>\``;
+
+const asked = (asks: readonly string[]): string => (asks.length === 0 ? '' : `; ${asks.map((ask) => `\`${ask}\``).join(' or ')}`);
+
+/** Of jobs that wait for the same agents, when none of these takes jobs. */
+function noAgent(waiting: readonly JobRow[], queues: Queues, now: number): string | undefined {
+  const [first] = waiting;
+  const wait = first && waitOf(first, queues, now);
+  if (wait?.for !== 'noAgent') return undefined;
+  const heard = wait.lastHeardAt === undefined ? '' : `, ${formatDuration(Math.round((now - wait.lastHeardAt) / 1_000) * 1_000)} ago`;
+  const ask = wait.ask === undefined ? '' : asked([wait.ask]);
+  return `${wait.sentence}${heard}; ${waiting.length} ${waiting.length === 1 ? 'job waits' : 'jobs wait'} for one${ask}`;
 }

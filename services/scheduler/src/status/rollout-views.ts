@@ -1,6 +1,8 @@
-import type { ParsedRequestOf, RolloutView, StatusCell } from '@slipway/contracts';
+import type { ParsedRequestOf, RolloutView, StatusCell, Wait } from '@slipway/contracts';
 import type { Store, Tx } from '@slipway/persistence';
 import { jobTable, measurementTable, rolloutTable, type JobRow, type MeasurementRow, type RolloutRow } from '../tables.js';
+import { asksOf } from './asks.js';
+import { readQueues, waitOf } from './waits.js';
 
 type Reader = Pick<Tx, 'find' | 'count'>;
 type MemberView = RolloutView['members'][number];
@@ -9,7 +11,11 @@ type MemberView = RolloutView['members'][number];
 const MEMBERS_SHOWN_MAX = 2_000;
 
 /** Rollouts as people watch them, newest first. */
-export async function showRollouts(store: Store, request: ParsedRequestOf<'scheduler.rollouts'>): Promise<{ rollouts: RolloutView[] }> {
+export async function showRollouts(
+  store: Store,
+  request: ParsedRequestOf<'scheduler.rollouts'>,
+  now: number,
+): Promise<{ rollouts: RolloutView[] }> {
   const { deployment, environment, id, limit, members } = request;
   return store.read(async (reader) => {
     const where = {
@@ -19,13 +25,17 @@ export async function showRollouts(store: Store, request: ParsedRequestOf<'sched
     };
     const rows = await reader.find(rolloutTable, where, { orderBy: { createdAt: 'desc', id: 'desc' }, limit });
     const rollouts: RolloutView[] = [];
-    for (const row of rows) rollouts.push({ ...(headOf(row) as RolloutView), members: members ? await membersOf(reader, row) : [] });
+    for (const row of rows) {
+      const shown = members ? await membersOf(reader, row, now) : { members: [], uncertain: [] };
+      rollouts.push({ ...(headOf(row, shown.uncertain) as RolloutView), members: shown.members });
+    }
     return { rollouts };
   });
 }
 
 /** Everything of a rollout but its members. */
-export function headOf(row: RolloutRow): NonNullable<StatusCell['rollout']> {
+export function headOf(row: RolloutRow, uncertain: readonly string[] = []): NonNullable<StatusCell['rollout']> {
+  const asks = asksOf(row, uncertain);
   const { id, deployment, environment, version, state, wave, plan, createdAt } = row;
   const because = row.ending?.because ?? row.because;
   const count = (letters: string): number => [...row.members].filter((letter) => letters.includes(letter)).length;
@@ -33,6 +43,7 @@ export function headOf(row: RolloutRow): NonNullable<StatusCell['rollout']> {
     ...{ id, deployment, environment, version, state, wave, createdAt },
     ...(because === undefined ? {} : { because }),
     ...(row.renewal ? { renewal: true } : {}),
+    ...(asks.length > 0 ? { asks } : {}),
     ...(row.ending ? { ending: row.ending.state } : {}),
     waves: plan.waves.map(({ name, from, to, holdMs, approve }) => ({ name, from, to, holdMs, approve })),
     budget: { used: Math.max(0, count('fbr') - row.forgiven), of: plan.failureBudget },
@@ -55,7 +66,8 @@ export function headOf(row: RolloutRow): NonNullable<StatusCell['rollout']> {
   };
 }
 
-async function membersOf(reader: Reader, row: RolloutRow): Promise<MemberView[]> {
+/** The members, and the jobs of which a person must say what became of them. */
+async function membersOf(reader: Reader, row: RolloutRow, now: number): Promise<{ members: MemberView[]; uncertain: string[] }> {
   const jobs =
     row.plan.members.length > MEMBERS_SHOWN_MAX
       ? []
@@ -67,26 +79,30 @@ async function membersOf(reader: Reader, row: RolloutRow): Promise<MemberView[]>
   );
   const newest = new Map(jobs.map((job) => [job.ordinal, job]));
   const newestVerify = new Map(jobs.filter((job) => job.kind === 'verify').map((job) => [job.ordinal, job]));
-  return row.plan.members.map((resource, ordinal): MemberView => {
+  const queues = await readQueues(reader, row.finishedAt === undefined ? [...newest.values()] : []);
+  const uncertain = [...newest.values()].filter((job) => row.members[job.ordinal ?? -1] === 'u').map((job) => job.id);
+  const members = row.plan.members.map((resource, ordinal): MemberView => {
     const letter = row.members[ordinal] ?? '.';
     const job = newest.get(ordinal);
     const verify = newestVerify.get(ordinal);
     return {
       resource,
       letter,
-      ...(job && letter !== '.' ? { job: jobHead(job) } : {}),
+      ...(job && letter !== '.' ? { job: jobHead(job, waitOf(job, queues, now)) } : {}),
       ...(verify && letter !== '.' && letter !== 'j' ? { verified: progressOf(verify, measured.get(verify.id) ?? []) } : {}),
     };
   });
+  return { members, uncertain };
 }
 
 /** What a person watching wants of a job. */
-export function jobHead(job: JobRow): NonNullable<MemberView['job']> {
+function jobHead(job: JobRow, waits: Wait | undefined): NonNullable<MemberView['job']> {
   const { id, kind, state, attempt, rollback, version, queuedAt } = job;
   const message = job.heldBecause ?? job.message;
   return {
     ...{ id, kind, state, attempt, rollback, version, queuedAt },
     ...(job.held === undefined ? {} : { held: job.held }),
+    ...(waits ? { waits } : {}),
     ...(job.percent === undefined ? {} : { percent: job.percent }),
     ...(job.step === undefined ? {} : { step: job.step }),
     ...(message === undefined ? {} : { message }),

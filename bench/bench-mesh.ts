@@ -40,30 +40,29 @@ export class BenchMesh {
     readonly house: House,
     readonly session: Session & { close(): Promise<void> },
     private readonly ci: NatsConnection,
-    readonly streams: JetStreamManager,
+    private readonly streams: JetStreamManager,
     private readonly provision: NatsConnection,
   ) {}
 
   static async start(): Promise<BenchMesh> {
     const directory = mkdtempSync(join(tmpdir(), 'slipway-bench-'));
     chmodSync(directory, 0o755);
-    // The services tell their heap when they are asked by a signal; production does not load this.
-    process.env['NODE_OPTIONS'] = `${process.env['NODE_OPTIONS'] ?? ''} --import ${new URL('./report-heap.js', import.meta.url).href}`;
-    process.env['BENCH_HEAP_DIRECTORY'] = directory;
     await chooseNatsServer();
-    const house = await House.start(
-      { directory: join(directory, 'mesh'), progress: () => undefined },
-      createLog('bench', { level: 'warn' }),
-    );
-    const session = await openSession(
-      { servers: house.natsUrl, credsFile: house.credentials('admin'), toldBy: 'bench' },
-      new Output('text'),
-    );
-    await servicesReady(session);
-    const connect = (role: string): Promise<NatsConnection> =>
-      connectNats({ servers: [house.natsUrl], creds: { file: house.credentials(role) }, name: `bench-${role}`, log: silentLog });
-    const [ci, provision] = await Promise.all([connect('ci'), connect('provision')]);
-    return new BenchMesh(directory, house, session, ci, await jetstreamManager(provision), provision);
+    const house = await startHouse(directory);
+    try {
+      const session = await openSession(
+        { servers: house.natsUrl, credsFile: house.credentials('admin'), toldBy: 'bench' },
+        new Output('text'),
+      );
+      await servicesReady(session);
+      const connect = (role: string): Promise<NatsConnection> =>
+        connectNats({ servers: [house.natsUrl], creds: { file: house.credentials(role) }, name: `bench-${role}`, log: silentLog });
+      const [ci, provision] = await Promise.all([connect('ci'), connect('provision')]);
+      return new BenchMesh(directory, house, session, ci, await jetstreamManager(provision), provision);
+    } catch (error) {
+      await house.stop();
+      throw error;
+    }
   }
 
   async stop(): Promise<void> {
@@ -167,6 +166,19 @@ export class BenchMesh {
       return existsSync(file) ? `${name}: ${readFileSync(file, 'utf8').split('\n').slice(-6).join('\n')}` : '';
     };
     return [...SERVICES, ...this.agents.map((agent) => agent.name)].map(tail).join('\n');
+  }
+}
+
+/** With services that tell their heap when they are asked by a signal; production does not load this, nor do agents and peers. */
+async function startHouse(directory: string): Promise<House> {
+  const before = process.env['NODE_OPTIONS'];
+  process.env['NODE_OPTIONS'] = `${before ?? ''} --import ${new URL('./report-heap.js', import.meta.url).href}`;
+  process.env['BENCH_HEAP_DIRECTORY'] = directory;
+  try {
+    return await House.start({ directory: join(directory, 'mesh'), progress: () => undefined }, createLog('bench', { level: 'warn' }));
+  } finally {
+    if (before === undefined) delete process.env['NODE_OPTIONS'];
+    else process.env['NODE_OPTIONS'] = before;
   }
 }
 

@@ -116,7 +116,7 @@ export class Invariants {
     const grantedAt = this.grants.get(`${job.id} ${start.agent}`);
     if (grantedAt === undefined) return this.broken('I2', `${start.run} was started by ${start.agent}, to whom it was never granted`);
     for (const w of this.people.withdrawals) {
-      if (w.deployment !== deployment || w.version !== version || w.at > grantedAt || (w.until ?? Infinity) <= grantedAt) continue;
+      if (w.deployment !== deployment || w.version !== version || w.at >= grantedAt || (w.until ?? Infinity) <= grantedAt) continue;
       this.broken(
         'I11',
         `${start.run} (${deployment} ${version}) was granted to ${start.agent} ${grantedAt - w.at} ms after its approval was taken back, and began`,

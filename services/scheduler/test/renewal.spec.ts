@@ -101,6 +101,9 @@ describe('a changed variable or config', () => {
     expect(configs.at(-1)).toBe(`install 1.0.0 --port=8080 --job=${jobs.at(-1)!.id}`);
     expect((await mesh.cell()).running).toEqual([{ version: '1.0.0', count: 3, verified: 3 }]);
     expect((await mesh.cell()).quarantined).toEqual([]);
+    expect((await mesh.cell()).attention.join()).toMatch(
+      /^host-1, host-2, host-3: without the variables or config .* not tried again by themselves/,
+    );
     expect(mesh.said('host-1.rolledBack').at(-1)!.body).toMatchObject({
       version: '1.0.0',
       outcome: { state: 'succeeded', verified: true },
@@ -118,6 +121,7 @@ describe('a changed variable or config', () => {
     await allow(mesh);
     await mesh.work();
     expect((await deployed(mesh)).slice(-3)).toEqual(['host-1 repaired 1.0.0', 'host-2 repaired 1.0.0', 'host-3 repaired 1.0.0']);
+    expect((await mesh.cell()).attention).toEqual([]);
   });
 
   it('I9: that failed stays as it is, without a rule to take it back, until the config changes again', async () => {

@@ -23,6 +23,8 @@ import { waitOf, type Queues } from './waits.js';
 const PICKUP_ATTENTION_MS = 5_000;
 /** Verifications without a verdict that are named one by one. */
 const UNCERTAIN_MAX = 100;
+/** Targets named in one line before the rest is counted. */
+const NAMED_MAX = 3;
 /** How many waiting versions a cell shows, newest first. */
 const WAITING_MAX = 5;
 
@@ -150,6 +152,10 @@ function attentionOf({ rollouts, targets, jobs, queues }: Rows, problem: string 
     else if (row.state === 'running' && asksOf(row).length > 0 && row.because !== undefined)
       lines.push(`rollout of ${row.version}: ${row.because}${asked(asksOf(row))}`);
   for (const row of targets) if (row.halted !== undefined) lines.push(`${row.resource}: ${row.halted}`);
+  const behind = rollouts.some((row) => row.renewal)
+    ? []
+    : targets.filter((row) => row.wanted !== undefined && row.wanted !== row.fingerprint);
+  if (behind.length > 0) lines.push(keepsOldConfig(behind.map((row) => row.resource)));
   for (const job of jobs) {
     if (job.kind === 'verify' && job.finishedAt !== undefined && job.state !== 'unknown')
       lines.push(
@@ -172,6 +178,13 @@ function attentionOf({ rollouts, targets, jobs, queues }: Rows, problem: string 
 const resolve = (job: JobRow): string => `\`slipway resolve ${job.id} --as succeeded|failed --reason <text>\``;
 
 const asked = (asks: readonly string[]): string => (asks.length === 0 ? '' : `; ${asks.map((ask) => `\`${ask}\``).join(' or ')}`);
+
+/** What was changed did no good there: automation does not bring it again, so someone must know. */
+function keepsOldConfig(resources: readonly string[]): string {
+  const rest = resources.length - NAMED_MAX;
+  const names = `${resources.slice(0, NAMED_MAX).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
+  return `${names}: without the variables or config that were changed since; they failed, were taken back or stopped, and are not tried again by themselves: change them again, or publish a newer version`;
+}
 
 /** Of jobs that wait for the same agents, when none of these takes jobs. */
 function noAgent(waiting: readonly JobRow[], queues: Queues, now: number): string | undefined {

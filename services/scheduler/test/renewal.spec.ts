@@ -167,6 +167,16 @@ describe('a changed variable or config', () => {
     expect((await deployed(mesh)).slice(-3)).toEqual(['host-1 upgrade 1.0.0', 'host-2 upgrade 1.0.0', 'host-3 upgrade 1.0.0']);
   });
 
+  it('goes where a newer version never began, although that does not come there by itself any more', async () => {
+    const mesh = await running();
+    await mesh.release('1.1.0', waves);
+    await mesh.work({ measure: (job) => (job.version === '1.1.0' ? 'failed' : 'passed') });
+    await change(mesh, host('host-3', { variables: { port: 9090 } }));
+    await mesh.decide(mesh.decision('1.0.0', 'allowed', waves), mesh.decision('1.1.0', 'allowed', waves));
+    await mesh.work({ measure: (job) => (job.version === '1.1.0' ? 'failed' : 'passed') });
+    expect((await deployed(mesh)).at(-1)).toBe('host-3 install 1.0.0 --port=9090');
+  });
+
   it('leaves a version that was brought back with the variables it had until something changes again', async () => {
     const mesh = await running();
     await mesh.publish('1.1.0');

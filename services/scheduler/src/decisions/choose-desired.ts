@@ -14,8 +14,8 @@ export interface TargetSituation {
   busy: boolean;
   /** Sequence of the newest version that an open rollout is bringing there; 0 when none is. */
   spokenFor: number;
-  /** Versions that were tried there and are not tried again by themselves. */
-  tried: ReadonlySet<string>;
+  /** Versions that were on their way there and do not come again by themselves; whether anything of them had begun there. */
+  tried: ReadonlyMap<string, boolean>;
   /** Versions that were rolled back from there. */
   quarantined: ReadonlySet<string>;
 }
@@ -35,7 +35,7 @@ export interface Desired {
  * already. Gives groups, newest version first.
  *
  * A version that was tried there ends the search: going to an older one than that is a person's decision. A quarantined one was taken back
- * and does not stand in the way of an older one. Where nothing newer may go, the version that runs may go anew if the target has changed.
+ * and does not stand in the way of an older one, nor does one of which nothing had begun stand in the way of what runs. Where nothing newer may go, the version that runs may go anew if the target has changed.
  */
 export function chooseDesired(
   situations: Iterable<TargetSituation>,
@@ -63,11 +63,15 @@ function newestAllowed(
   candidates: readonly { version: Version; decision: IndexedDecision }[],
   now: number,
 ): { version: Version; obligations: Obligations; renewal: boolean } | undefined {
+  let renewalOnly = false;
   for (const { version, decision } of candidates) {
     const renewal = version.sequence === target.runs;
     if (version.sequence < target.runs || version.sequence <= target.spokenFor || (renewal && !target.moved)) return undefined;
     if (target.quarantined.has(version.id)) continue;
-    if (target.tried.has(version.id) && !renewal) return undefined;
+    const begun = renewal ? undefined : target.tried.get(version.id);
+    if (begun) return undefined;
+    renewalOnly ||= begun === false;
+    if (renewalOnly && !renewal) continue;
     const answer = gateAt(decision, target.resource, target.revision, now);
     if (answer.open) return { version, obligations: answer.group.obligations, renewal };
     if (renewal) return undefined;

@@ -151,7 +151,7 @@ async function situationsAt(
   const quarantined = setsBy(quarantines, (row) => [row.resource, row.versionId]);
   const bad = new Set(quarantines.map((row) => row.versionId));
   const spokenFor = new Map<string, number>();
-  const tried = new Map<string, Set<string>>();
+  const tried: Tried = new Map();
   for (const row of open) noteOpen(row, bad, spokenFor, tried);
   for (const row of over) noteOver(row, bad, tried);
 
@@ -167,7 +167,7 @@ async function situationsAt(
       moved: revision > Math.max(row?.revision ?? 0, row?.wantedRevision ?? 0),
       busy: busy.has(resource),
       spokenFor: spokenFor.get(resource) ?? 0,
-      tried: tried.get(resource) ?? NONE,
+      tried: tried.get(resource) ?? UNTRIED,
       quarantined: quarantined.get(resource) ?? NONE,
     });
   }
@@ -175,28 +175,29 @@ async function situationsAt(
 }
 
 const NONE: ReadonlySet<string> = new Set();
+const UNTRIED: ReadonlyMap<string, boolean> = new Map();
 
 /** Members of an open rollout are that rollout's business until it is over; one that is about to end speaks only for what has begun. */
-function noteOpen(row: RolloutRow, bad: ReadonlySet<string>, spokenFor: Map<string, number>, tried: Map<string, Set<string>>): void {
+function noteOpen(row: RolloutRow, bad: ReadonlySet<string>, spokenFor: Map<string, number>, tried: Tried): void {
   row.plan.members.forEach((resource, ordinal) => {
     const letter = row.members[ordinal] as MemberLetter;
     // Of a renewal the target itself remembers what was tried there; one that is stuck makes room for the next change.
     if (row.renewal && (row.ending || row.state === 'halted') && letter === '.') return;
     if (letter === '.' && row.ending) {
-      if (!mayReturn(row, row.ending.state, bad)) note(tried, resource, row.versionId);
+      if (!mayReturn(row, row.ending.state, bad)) noteTried(tried, resource, row.versionId, letter);
     } else if ('.jvbu'.includes(letter)) spokenFor.set(resource, Math.max(spokenFor.get(resource) ?? 0, row.versionSequence));
-    else note(tried, resource, row.versionId);
+    else noteTried(tried, resource, row.versionId, letter);
   });
 }
 
 /** What a rollout that is over leaves behind: where it failed, it was tried. Where it succeeded or was taken back, target and quarantine say it all. */
-function noteOver(row: RolloutRow, bad: ReadonlySet<string>, tried: Map<string, Set<string>>): void {
+function noteOver(row: RolloutRow, bad: ReadonlySet<string>, tried: Tried): void {
   if (row.renewal) return;
   const returns = mayReturn(row, row.state, bad);
   row.plan.members.forEach((resource, ordinal) => {
     const letter = row.members[ordinal] as MemberLetter;
     if (letter === 's' || letter === 'r' || (letter === '.' && returns)) return;
-    note(tried, resource, row.versionId);
+    noteTried(tried, resource, row.versionId, letter);
   });
 }
 
@@ -206,6 +207,16 @@ function noteOver(row: RolloutRow, bad: ReadonlySet<string>, tried: Map<string, 
  */
 function mayReturn(row: RolloutRow, end: RolloutState, bad: ReadonlySet<string>): boolean {
   return row.withdrawn || end === 'superseded' || (end === 'rolledBack' && !bad.has(row.versionId));
+}
+
+/** By resource and version id: whether anything of it had begun there. */
+type Tried = Map<string, Map<string, boolean>>;
+
+function noteTried(tried: Tried, resource: string, versionId: string, letter: MemberLetter): void {
+  const begun = letter !== '.' && letter !== 'x';
+  const known = tried.get(resource);
+  if (known) known.set(versionId, begun || known.get(versionId) === true);
+  else tried.set(resource, new Map([[versionId, begun]]));
 }
 
 function note(sets: Map<string, Set<string>>, key: string, value: string): void {

@@ -15,7 +15,19 @@ import type {
   VerificationVerdict,
   Verdict,
 } from '@slipway/core';
-import { bigint, boolean, defineTable, double, instant, integer, inventoryTables, json, nullable, text, type Table } from '@slipway/persistence';
+import {
+  bigint,
+  boolean,
+  defineTable,
+  double,
+  instant,
+  integer,
+  inventoryTables,
+  json,
+  nullable,
+  text,
+  type Table,
+} from '@slipway/persistence';
 
 /*
  * What the scheduler owns. Everything of one place (a deployment in an environment) is changed under the lock

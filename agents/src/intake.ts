@@ -1,10 +1,14 @@
-import { CLAIM_JOBS_MAX, type ClaimAnswer } from '@slipway/contracts';
+import { CLAIM_JOBS_MAX, type ClaimAnswer, type ClaimRequest } from '@slipway/contracts';
+import { SlipwayError } from '@slipway/core';
 import type { Log } from '@slipway/runtime';
 import type { AgentClock, Grant, Link, PulledInvitation, Timers } from './ports.js';
 import { pause } from './timers.js';
 
 /** How long the queue keeps an invitation back that could not be claimed for now. */
 const GIVE_BACK_MS = 2_000;
+/** A claim is repeated for so long: less than a lease lasts and than the queue waits for an acknowledgement. */
+const CLAIM_WITHIN_MS = 25_000;
+const CLAIM_RETRY_MS = 500;
 const RETRY_MS = { first: 500, max: 10_000 };
 
 interface Queue {
@@ -119,18 +123,15 @@ export class Intake {
   }
 
   private async claimBatch(batch: readonly PulledInvitation[]): Promise<void> {
-    // The lease counts from before the question, so that the agent never believes in it longer than the scheduler does.
-    const askedAt = this.parts.clock.monotonic();
     const invitations = new Map(batch.map((invitation) => [invitation.job, invitation]));
-    let answers: ClaimAnswer[];
-    try {
-      answers = (await this.parts.link.claim({ jobs: [...invitations.values()].map(({ job, attempt }) => ({ job, attempt })) })).jobs;
-    } catch (error) {
-      this.parts.log.warn('claim not answered, giving the invitations back', { jobs: batch.length, error: String(error) });
+    const reply = await this.askForClaim([...invitations.values()].map(({ job, attempt }) => ({ job, attempt })));
+    if (!reply) {
+      this.parts.log.warn('claim not answered, giving the invitations back', { jobs: batch.length });
       for (const invitation of batch) invitation.nak(GIVE_BACK_MS);
       return;
     }
     if (this.closed.signal.aborted) return;
+    const { answers, askedAt } = reply;
     const granted = answers.filter((answer): answer is Grant => answer.granted && invitations.has(answer.job));
     try {
       if (granted.length > 0) await this.parts.take(granted, askedAt);
@@ -147,6 +148,27 @@ export class Intake {
     for (const invitation of invitations.values()) invitation.nak(GIVE_BACK_MS);
   }
 
+  /**
+   * Ask until there is an answer. It may be only the answer that was lost: asked again within its lease the same grant is given, while a job
+   * whose lease has lapsed may have begun, for all that the scheduler knows, and needs a person where no program can tell. Undefined: given up.
+   */
+  private async askForClaim(jobs: ClaimRequest['jobs']): Promise<{ answers: ClaimAnswer[]; askedAt: number } | undefined> {
+    const { clock, link, log, timers } = this.parts;
+    const until = clock.monotonic() + CLAIM_WITHIN_MS;
+    for (;;) {
+      // The lease counts from before the question, so that the agent never believes in it longer than the scheduler does.
+      const askedAt = clock.monotonic();
+      try {
+        return { answers: (await link.claim({ jobs })).jobs, askedAt };
+      } catch (error) {
+        const again = isUnavailable(error) && this.open && !this.closed.signal.aborted && clock.monotonic() + CLAIM_RETRY_MS < until;
+        log.warn('claim not answered', { jobs: jobs.length, again, error: String(error) });
+        if (!again) return undefined;
+        await pause(timers, CLAIM_RETRY_MS, this.closed.signal);
+      }
+    }
+  }
+
   private settle(invitations: Map<string, PulledInvitation>, job: string, how: (invitation: PulledInvitation) => void): void {
     const invitation = invitations.get(job);
     if (!invitation) return;
@@ -154,3 +176,6 @@ export class Intake {
     how(invitation);
   }
 }
+
+const isUnavailable = (error: unknown): boolean =>
+  error instanceof SlipwayError && (error.kind === 'unavailable' || error.kind === 'unknownOutcome');

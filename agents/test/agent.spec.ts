@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
+import { SlipwayError } from '@slipway/core';
 import { AgentBench } from './agent-bench.js';
 import { grantOf } from './scratch-run.js';
 
@@ -62,6 +63,21 @@ describe('taking jobs in', () => {
       { job: 'silent', how: 'nak', delayMs: 2_000 },
     ]);
     expect(bench.executor.begun).toEqual([]);
+  });
+
+  it('asks again when a claim is not answered, since the job may be its own already, and gives the invitation back in the end', async () => {
+    const down = new SlipwayError({ code: 'messaging.request.unanswered', kind: 'unavailable', message: 'the connection is down' });
+    const grant = bench.link.answer;
+    let asked = 0;
+    bench.link.answer = (job, attempt) => ((asked += 1) < 4 ? down : grant(job, attempt));
+    await run('a');
+    await bench.time.pass(2_000);
+    expect(bench.executor.begun).toEqual(['a.1']);
+    expect(bench.link.settled).toEqual([{ job: 'a', how: 'ack' }]);
+    bench.link.answer = () => down;
+    await run('b');
+    await bench.time.pass(26_000);
+    expect(bench.link.settled.at(-1)).toEqual({ job: 'b', how: 'nak', delayMs: 2_000 });
   });
 
   it('does not run a redelivered invitation again', async () => {

@@ -7,7 +7,7 @@ import { appends, atOnce, deployment, executions, onceEach, shop } from './shop-
 
 const HOSTS = 30;
 /** A crash comes whenever so many more executions have begun, at a random moment after that. */
-const EXECUTIONS_PER_CRASH = 3;
+const EXECUTIONS_PER_CRASH = 5;
 const MOMENT_MS_MAX = 150;
 const DEADLINE_MS = 120_000;
 
@@ -19,8 +19,8 @@ describe('processes killed in the middle of a rollout', () => {
     mesh = await FaultMesh.start();
     ran = join(mesh.directory, 'ran');
     await mesh.apply(...shop(HOSTS), atOnce, deployment('checkout', appends(ran, 0.2)));
-    await mesh.startAgent('one', { capacity: 2 });
-    await mesh.startAgent('two', { capacity: 2 });
+    await mesh.startAgent('one', { capacity: 4 });
+    await mesh.startAgent('two', { capacity: 4 });
   }, 90_000);
   afterAll(() => mesh.stop(), 30_000);
 

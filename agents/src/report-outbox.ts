@@ -7,6 +7,8 @@ import type { AgentClock, Link, OutgoingReport, Timers } from './ports.js';
 import { cleanText } from './text.js';
 import { pause } from './timers.js';
 
+/** What is said within so many turns leaves together: one write to the journal, one atomic batch, and of a job that is over at once one report. */
+const LINGER_TURNS = 40;
 /** One atomic batch of the stream. */
 const BATCH_MAX = 500;
 const RETRY_MS = { first: 250, max: 5_000 };
@@ -22,6 +24,8 @@ interface Said extends OutgoingReport {
 export class ReportOutbox {
   /** Said, not yet in the journal. */
   private queue: Said[] = [];
+  /** How many of the queue, from its front, are being written to the journal now. */
+  private journaling = 0;
   /** In the journal, not yet acknowledged. */
   private journaled: Said[] = [];
   private pumping = false;
@@ -43,12 +47,25 @@ export class ReportOutbox {
   /** Say something of a job; numbered here. Said of a stopped or finished job it is dropped. */
   say(held: HeldJob, saying: Saying): void {
     if (held.stopped.signal.aborted || held.finished) return;
-    const report = bounded({ ...saying, epoch: held.grant.epoch, n: ++held.lastN, at: this.parts.clock.now() } as JobReport);
+    const n = this.takeBackStart(held, saying) ?? ++held.lastN;
+    const report = bounded({ ...saying, epoch: held.grant.epoch, n, at: this.parts.clock.now() } as JobReport);
     if (report.verb === 'started') held.startedAt = report.at;
     if (report.verb === 'measured') held.measurements.push(report.measurement);
     if (isFinal(report)) held.finished = true;
     this.queue.push({ held, job: held.id, report });
     void this.pump([]);
+  }
+
+  /**
+   * Success tells of the start too: a `started` that nobody has seen, not even the journal, gives its place to it. Gives the number that became
+   * free.
+   */
+  private takeBackStart(held: HeldJob, saying: Saying): number | undefined {
+    if (saying.verb !== 'succeeded' || held.lastN !== 1) return undefined;
+    const at = this.queue.findLastIndex((said) => said.held === held);
+    if (at < this.journaling || this.queue[at]?.report.verb !== 'started') return undefined;
+    this.queue.splice(at, 1);
+    return 1;
   }
 
   /** Reports of an earlier life that were not acknowledged: already in the journal. */
@@ -94,16 +111,20 @@ export class ReportOutbox {
 
   /** Gives false when there was nothing to send. */
   private async sendNext(): Promise<boolean> {
-    // A turn of the loop lets everything said in this one join the batch.
-    await Promise.resolve();
+    for (let turn = 0; turn < LINGER_TURNS; turn += 1) await Promise.resolve();
     const fresh = this.queue.slice(0, BATCH_MAX);
     if (fresh.length > 0) {
-      await this.parts.journal.append(
-        fresh.map(({ job, report }): JournalRecord => ({ type: 'report', job, report })),
-        true,
-      );
-      this.queue.splice(0, fresh.length);
-      this.journaled.push(...fresh);
+      this.journaling = fresh.length;
+      try {
+        await this.parts.journal.append(
+          fresh.map(({ job, report }): JournalRecord => ({ type: 'report', job, report })),
+          true,
+        );
+        this.queue.splice(0, fresh.length);
+        this.journaled.push(...fresh);
+      } finally {
+        this.journaling = 0;
+      }
     }
     this.journaled = this.journaled.filter(({ held }) => !held.stopped.signal.aborted);
     const batch = this.journaled.slice(0, BATCH_MAX);

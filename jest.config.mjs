@@ -20,5 +20,7 @@ export default {
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '^.+\\.ts$': ['@swc/jest', swc] },
   moduleNameMapper: { '^@slipway/([^/]+)$': '<rootDir>/libs/$1/src/index.ts', '^(\\.{1,2}/.*)\\.js$': '$1' },
+  // Most suites wait for servers and processes of their own; two at a time keep two cores busy.
+  maxWorkers: 2,
   testTimeout: 30_000,
 };

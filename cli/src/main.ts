@@ -108,4 +108,8 @@ try {
   process.exitCode = error.exitCode === 0 ? 0 : 2;
 }
 // Connections are closed by now; nothing of ours may keep the process.
-if (process.exitCode !== undefined) process.exit();
+if (process.exitCode !== undefined) {
+  // A pipe takes what is written bit by bit; an exit before its end would cut the document off.
+  await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((done) => stream.write('', done))));
+  process.exit();
+}

@@ -37,7 +37,7 @@ export function judgePair(pair: Pair, view: PairView | undefined, known: PairRow
     };
   if (options.level === LEVEL.candidates && nothingNew(view, row)) return { row, publish: [], closed: [] };
 
-  const { decisions, covered } = evaluateCandidates(view, row, options);
+  const { decisions, covered, wanted } = evaluateCandidates(view, row, options);
   const publish: NumberedDecision[] = [];
   const open: OpenDecision[] = [];
   let counter = row.counter;
@@ -52,7 +52,8 @@ export function judgePair(pair: Pair, view: PairView | undefined, known: PairRow
     open.push({ ...next, number: counter });
     publish.push({ ...decision, number: counter, inventoryRevision: options.inventoryRevision });
   }
-  const stays = open.filter((o) => stands(view, o.versionId));
+  // One that allows nothing any more, and that no target waits for, was said a last time.
+  const stays = open.filter((o) => stands(view, o.versionId) && (o.allows || wanted.has(o.versionId)));
   const reevaluateAt = earliest(decisions.filter((d) => stands(view, d.versionId)).map((d) => d.reevaluateAt));
   return {
     row: {
@@ -79,7 +80,11 @@ function stands(view: PairView, versionId: string): boolean {
   return view.candidates.some((version) => version.id === versionId);
 }
 
-function evaluateCandidates(view: PairView, row: PairRow, options: JudgeOptions): { decisions: Decision[]; covered: boolean } {
+function evaluateCandidates(
+  view: PairView,
+  row: PairRow,
+  options: JudgeOptions,
+): { decisions: Decision[]; covered: boolean; wanted: Set<string> } {
   const decisions: Decision[] = [];
   const judged = new Set<string>();
   const judge = (version: Version): Decision => {
@@ -95,13 +100,14 @@ function evaluateCandidates(view: PairView, row: PairRow, options: JudgeOptions)
     uncovered = withoutAllowed(uncovered, judge(version), view.input);
     covered = uncovered !== 'all' && uncovered.size === 0;
   }
+  const wanted = new Set(judged);
   for (const { versionId, allows } of row.open) {
     const version = view.input.versions.get(versionId);
     // One that is paused or rejected is judged a last time, so that what it allowed is withdrawn.
     if (allows && version !== undefined && !judged.has(versionId) && (stands(view, versionId) || version.status !== 'ready'))
       judge(version);
   }
-  return { decisions, covered };
+  return { decisions, covered, wanted };
 }
 
 /** The targets that still have no allowed version once this decision is known. */

@@ -148,6 +148,26 @@ describe('jobs', () => {
     expect((await mesh.rollout('1.0.0')).state).toBe('completed');
   });
 
+  it('waits for a measurement that was lost on its way several times, and at last goes on without it', async () => {
+    const mesh = await new Mesh({ hosts: 1 }).begin();
+    await mesh.release('1.0.0', { verification: [health] });
+    await mesh.run((await mesh.offered())[0]!);
+    const [verify] = await mesh.offered();
+    const { epoch } = await mesh.granted('anna', verify!.id);
+    await mesh.report('anna', verify!.id, { verb: 'started', epoch, n: 1 });
+    const over = { verb: 'succeeded', epoch, n: 5 };
+    let waitedMs = 0;
+    for (let attempt = 1; attempt <= 30; attempt += 1) {
+      const settlement = await mesh.report('anna', verify!.id, over, attempt);
+      expect(settlement).toMatchObject({ kind: 'nak' });
+      if (settlement?.kind === 'nak') waitedMs += settlement.delayMs;
+    }
+    // A lost delivery comes again after 30 s: five of them in a row are sat out.
+    expect(waitedMs).toBeGreaterThan(5 * 30_000);
+    expect(await mesh.report('anna', verify!.id, over, 31)).toBeUndefined();
+    expect((await mesh.rollout('1.0.0')).state).toBe('paused');
+  });
+
   it('I3: old, doubled, late and foreign reports change nothing', async () => {
     const mesh = await new Mesh({ hosts: 1 }).begin();
     await mesh.release('1.0.0');
@@ -263,6 +283,20 @@ describe('jobs', () => {
     expect((await mesh.rollout('1.0.0')).members[2]?.job).toMatchObject({ state: 'queued', held: 'concurrency' });
     await mesh.run((await mesh.offered())[0]!);
     expect((await mesh.offered()).map((job) => job.resource)).toEqual(['host-2', 'host-3']);
+    await mesh.work();
+    expect((await mesh.rollout('1.0.0')).state).toBe('completed');
+  });
+
+  it('keeps the slot of an unknown job until a person has said what became of it; then the next in the queue goes on', async () => {
+    const mesh = await new Mesh({ hosts: 2 }).begin();
+    await mesh.release('1.0.0', { concurrency: [{ kind: 'concurrency', policy: 'p', max: 1, per: 'environment' } as never] });
+    const [first] = await mesh.offered();
+    const { epoch } = await mesh.granted('anna', first!.id);
+    await mesh.report('anna', first!.id, { verb: 'unknown', epoch, n: 1, message: 'nobody saw' });
+    await mesh.command('resume');
+    await mesh.pass(120_000);
+    expect((await mesh.rollout('1.0.0')).members[1]?.job).toMatchObject({ state: 'queued', held: 'concurrency' });
+    await mesh.ask('scheduler.resolve', { job: first!.id, as: 'succeeded', reason: 'I looked' });
     await mesh.work();
     expect((await mesh.rollout('1.0.0')).state).toBe('completed');
   });

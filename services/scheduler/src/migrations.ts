@@ -46,4 +46,8 @@ export const migrations: readonly MigrationStep[] = [
       'alter table "target" add column "fingerprint" text collate "C", add column "revision" bigint, add column "wanted" text collate "C", add column "wanted_revision" bigint',
     ],
   },
+  {
+    name: '0004_held_since',
+    sql: ['drop index "job_held"', 'CREATE INDEX job_held_since ON job USING btree (held, queued_at) WHERE (held IS NOT NULL)'],
+  },
 ];

@@ -179,8 +179,9 @@ export const jobTable = defineTable(
       },
       { name: 'job_due', columns: ['wakeAt'], where: { sql: 'wake_at is not null', holds: (row) => row.wakeAt !== undefined } },
       {
-        name: 'job_held',
-        columns: ['deployment', 'environment'],
+        // In the order in which they are asked again; small, since few jobs are held at a time.
+        name: 'job_held_since',
+        columns: ['held', 'queuedAt'],
         where: { sql: 'held is not null', holds: (row) => row.held !== undefined },
       },
       { name: 'job_by_target', columns: ['deployment', 'environment', 'queuedAt'] },

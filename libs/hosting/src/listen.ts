@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import type { DynamicModule, LoggerService } from '@nestjs/common';
+import type { LoggerService } from '@nestjs/common';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
@@ -7,16 +7,9 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { JetStreamStrategy, readAnchors, type ServiceParts } from '@slipway/messaging';
 import type { Log } from '@slipway/runtime';
 
-/** The parts of the hosted service, for providers that look at them. */
-export const SERVICE_PARTS = Symbol('SERVICE_PARTS');
-
-/** The Nest module of a service whose parts are already made. */
+/** The Nest module of a service: its parts are made already, and the strategy calls them. */
 @Module({})
-export class ServiceModule {
-  static of(parts: ServiceParts): DynamicModule {
-    return { module: ServiceModule, providers: [{ provide: SERVICE_PARTS, useValue: parts }], exports: [SERVICE_PARTS] };
-  }
-}
+class ServiceModule {}
 
 export interface ListenOptions {
   service: string;
@@ -40,7 +33,7 @@ export async function listen({ service, parts, nats, trust, log }: ListenOptions
     log,
     now: () => Date.now(),
   }).register(parts);
-  const app = await NestFactory.createMicroservice<MicroserviceOptions>(ServiceModule.of(parts), { strategy, logger: nestLog(log) });
+  const app = await NestFactory.createMicroservice<MicroserviceOptions>(ServiceModule, { strategy, logger: nestLog(log) });
   await app.listen();
   return () => app.close();
 }

@@ -1,14 +1,18 @@
-import type {
-  DeploymentDoc,
-  EnvironmentDoc,
-  ExecutorSpec,
-  Json,
-  JsonObject,
-  MetricSpec,
-  PolicyDoc,
-  ResourceDoc,
-  SystemDoc,
-  VariableDeclaration,
+import {
+  hasType,
+  holdsTemplate,
+  notOfType,
+  type DeploymentDoc,
+  type EnvironmentDoc,
+  type ExecutorSpec,
+  type Json,
+  type JsonObject,
+  type MetricSpec,
+  type PolicyDoc,
+  type ResourceDoc,
+  type SystemDoc,
+  type VariableDeclaration,
+  type VariableSetDoc,
 } from '@slipway/core';
 import { z } from 'zod';
 import { identifierSchema } from '../names.js';
@@ -31,11 +35,13 @@ import { retrySchema, ruleSchema, timeoutsSchema, type WrittenRule } from './rul
  * their metrics still name templates, which `resolveDeployment` and `resolvePolicy` fill in when all documents are known.
  */
 
-export type WrittenDeployment = Omit<DeploymentDoc, 'verification'> & { verification: MetricUse[] };
+export type WrittenDeployment = Omit<DeploymentDoc, 'verification' | 'variableSets'> & { verification: MetricUse[] };
 export type WrittenPolicy = Omit<PolicyDoc, 'rules'> & { rules: WrittenRule[] };
 
 const RULES_MAX = 100;
 const RESOURCES_MAX = 50_000;
+/** Values of one variable by selector; with more of them a variable set says it better. */
+const VALUES_MAX = 100;
 
 const defined = <T extends object>(value: T): T => Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as T;
 
@@ -57,40 +63,57 @@ const environmentSchema = z
     defined({ name, system, description, resources, metadata: metadata ?? {} }),
   );
 
-const VARIABLE_TYPES = {
-  string: 'a string',
-  integer: 'an integer',
-  number: 'a number',
-  boolean: 'true or false',
-  object: 'an object',
-  list: 'a list',
-};
+const variableName = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]{0,99}$/, 'is not a name for a variable; write letters, digits and _, like logLevel');
 
-function isOfType(type: VariableDeclaration['type'], value: Json): boolean {
-  if (type === 'list') return Array.isArray(value);
-  if (type === 'object') return typeof value === 'object' && value !== null && !Array.isArray(value);
-  if (type === 'integer') return Number.isInteger(value);
-  return typeof value === type;
+const priorityField = z.int().min(-1_000).max(1_000).optional();
+
+/** Complains where a value is not of its type; what holds a template is known only at the target. */
+function checkType(value: Json | undefined, type: VariableDeclaration['type'], path: (string | number)[], context: z.RefinementCtx): void {
+  if (value === undefined || value === null || holdsTemplate(value) || hasType(value, type)) return;
+  context.addIssue({ code: 'custom', path, message: `${notOfType(value, type)}, which type: ${type} wants` });
 }
 
 const variableSchema = z
   .strictObject({
-    type: z.enum(['string', 'integer', 'number', 'boolean', 'object', 'list']),
+    type: z.enum(['string', 'integer', 'number', 'boolean', 'object', 'list', 'secret']),
     default: jsonField.optional(),
     required: z.boolean().optional(),
+    values: z
+      .array(z.strictObject({ selector: celField, value: jsonField, priority: priorityField }))
+      .max(VALUES_MAX)
+      .optional(),
   })
-  .superRefine((variable, context) => {
-    if (variable.default === undefined || isOfType(variable.type, variable.default as Json)) return;
-    context.addIssue({
-      code: 'custom',
-      path: ['default'],
-      message: `${JSON.stringify(variable.default)} is not ${VARIABLE_TYPES[variable.type]}, which type: ${variable.type} wants`,
-    });
-  });
+  .superRefine(({ type, default: fallback, values }, context) => {
+    checkType(fallback as Json | undefined, type, ['default'], context);
+    values?.forEach(({ value }, at) => checkType(value as Json, type, ['values', at, 'value'], context));
+  })
+  .transform(({ type, default: fallback, required, values }): VariableDeclaration =>
+    defined({
+      type,
+      default: fallback as Json | undefined,
+      required,
+      values: values?.map(({ selector, value, priority }) => ({ selector, value: value as Json, priority: priority ?? 0 })),
+    }),
+  );
 
-const variableName = z
-  .string()
-  .regex(/^[A-Za-z_][A-Za-z0-9_]{0,99}$/, 'is not a name for a variable; write letters, digits and _, like logLevel');
+const variablesField = z.record(variableName, jsonField);
+
+/** `kind: VariableSet`: values that deployments share, for the targets that the selector picks. */
+const variableSetSchema = z
+  .strictObject({
+    kind: z.literal('VariableSet'),
+    state: stateField,
+    name: nameField,
+    description: descriptionField,
+    selector: celField,
+    priority: priorityField,
+    variables: variablesField,
+  })
+  .transform(({ name, description, selector, priority, variables }): VariableSetDoc =>
+    defined({ name, description, selector, priority: priority ?? 0, variables: variables as Record<string, Json> }),
+  );
 
 const deploymentSchema = z
   .strictObject({
@@ -112,7 +135,7 @@ const deploymentSchema = z
     defined({
       ...written,
       executor: executor as ExecutorSpec,
-      variables: (written.variables ?? {}) as Record<string, VariableDeclaration>,
+      variables: written.variables ?? {},
       verification: written.verification ?? [],
       metadata: written.metadata ?? {},
     }),
@@ -126,13 +149,15 @@ const resourceFields = {
   version: z.string().min(1).max(100).optional(),
   metadata: stringMapField.optional(),
   config: jsonObjectField.optional(),
-  variables: z.record(variableName, jsonField).optional(),
+  variables: variablesField.optional(),
+  /** Name → identifier of another resource, which templates see as `relations.<name>`. */
+  relations: z.record(variableName, identifierSchema).optional(),
   provider: z.string().max(100).optional(),
 };
 
 type WrittenResource = { [K in keyof typeof resourceFields]?: z.output<(typeof resourceFields)[K]> } & { identifier: string; type: string };
 
-const toResource = ({ identifier, name, type, version, metadata, config, variables, provider }: WrittenResource): ResourceDoc =>
+const toResource = ({ identifier, name, type, version, metadata, config, variables, relations, provider }: WrittenResource): ResourceDoc =>
   defined({
     identifier,
     name: name ?? identifier,
@@ -141,6 +166,7 @@ const toResource = ({ identifier, name, type, version, metadata, config, variabl
     metadata: metadata ?? {},
     config: (config ?? {}) as JsonObject,
     variables: (variables ?? {}) as Record<string, Json>,
+    relations,
     provider,
   });
 
@@ -159,11 +185,13 @@ const policySchema = z
     description: descriptionField,
     selector: celField,
     enabled: z.boolean().optional(),
-    priority: z.int().min(-1_000).max(1_000).optional(),
+    shadow: z.boolean().optional(),
+    priority: priorityField,
     rules: z.array(ruleSchema).min(1).max(RULES_MAX),
   })
-  .transform(({ name, description, selector, enabled, priority, rules }): WrittenPolicy =>
-    defined({ name, description, selector, enabled: enabled ?? true, priority: priority ?? 0, rules }),
+  .transform(({ name, description, selector, enabled, shadow, priority, rules }): WrittenPolicy =>
+    // `false` is the same as nothing: a policy written before there were shadows is unchanged.
+    defined({ name, description, selector, enabled: enabled ?? true, shadow: shadow || undefined, priority: priority ?? 0, rules }),
   );
 
 /** Schemas by document kind. */
@@ -175,6 +203,7 @@ export const documentSchemas = {
   Resources: resourcesSchema,
   Policy: policySchema,
   Metric: metricDocumentSchema,
+  VariableSet: variableSetSchema,
 } as const;
 export type DocumentKind = keyof typeof documentSchemas;
 
@@ -189,8 +218,20 @@ export type WrittenDocument =
   | { kind: 'deployment'; name: string; doc: WrittenDeployment | null }
   | { kind: 'resource'; name: string; doc: ResourceDoc | null }
   | { kind: 'policy'; name: string; doc: WrittenPolicy | null }
-  | { kind: 'metric'; name: string; doc: MetricSpec | null };
+  | { kind: 'metric'; name: string; doc: MetricSpec | null }
+  | { kind: 'variableSet'; name: string; doc: VariableSetDoc | null };
 
 /** The kinds of document in the inventory, as tables and subjects name them; what others name comes before them. */
 export type InventoryKind = WrittenDocument['kind'];
-export const INVENTORY_KINDS: readonly InventoryKind[] = ['system', 'metric', 'environment', 'deployment', 'resource', 'policy'];
+export const INVENTORY_KINDS: readonly InventoryKind[] = [
+  'system',
+  'metric',
+  'variableSet',
+  'environment',
+  'deployment',
+  'resource',
+  'policy',
+];
+
+/** `VariableSet` → `variableSet`. */
+export const inventoryKindOf = (kind: DocumentKind): InventoryKind => (kind.charAt(0).toLowerCase() + kind.slice(1)) as InventoryKind;

@@ -157,6 +157,8 @@ export interface PolicyDoc {
   /** CEL over `deployment`, `environment`, `resource`, `version`. */
   selector: string;
   enabled: boolean;
+  /** Judged and recorded beside the others, never gates. */
+  shadow?: boolean;
   priority: number;
   rules: Rule[];
 }

@@ -17,17 +17,22 @@ export interface ApplicablePolicy {
   gates: (RuleResult | GateRule)[];
 }
 
-/** The enabled policies that may apply, by name. A rule that does not look at the resource is evaluated once, here. */
+/** Whether a policy has a say in what may go: it is enabled and no shadow. */
+export function gates(policy: PolicyDoc): boolean {
+  return policy.enabled && policy.shadow !== true;
+}
+
+/** The policies that gate and may apply, by name. A rule that does not look at the resource is evaluated once, here. */
 export function applicablePolicies(context: RuleContext, overrides: Overrides): ApplicablePolicy[] {
-  const enabled = context.input.policies.filter((policy) => policy.enabled).sort((a, b) => (a.name < b.name ? -1 : 1));
+  const enabled = context.input.policies.filter(gates).sort((a, b) => (a.name < b.name ? -1 : 1));
   return enabled.flatMap((policy) => {
     const applies = appliesTo(policy, context);
     if (applies === false) return [];
-    const gates = policy.rules.filter(isGate).map((rule) => {
+    const answers = policy.rules.filter(isGate).map((rule) => {
       const perTarget = readsResource(rule) || overrides.isPerTarget(rule.kind);
       return perTarget ? rule : overrides.apply(evaluateGate(rule, context), undefined);
     });
-    return [{ policy, applies, gates }];
+    return [{ policy, applies, gates: answers }];
   });
 }
 

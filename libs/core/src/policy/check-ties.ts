@@ -1,3 +1,4 @@
+import { gates } from './applicable.js';
 import type { PolicyDoc } from '../model/policy.js';
 import { parseSource, type Expr } from '../cel/syntax.js';
 import { pathOf } from '../cel/reads.js';
@@ -7,7 +8,7 @@ const SPOKEN_ONCE = ['gradualRollout', 'retry', 'rollback'] as const;
 
 /** Warnings about policies of equal priority that both oblige the same and may meet: the first by name would speak. */
 export function checkTies(policies: readonly PolicyDoc[]): string[] {
-  const enabled = policies.filter((policy) => policy.enabled).sort((a, b) => (a.name < b.name ? -1 : 1));
+  const enabled = policies.filter(gates).sort((a, b) => (a.name < b.name ? -1 : 1));
   const warnings: string[] = [];
   enabled.forEach((first, index) => {
     for (const second of enabled.slice(index + 1)) {

@@ -143,3 +143,37 @@ describe('checking an expression', () => {
     ]);
   });
 });
+
+describe('checking types without data', () => {
+  const names = ['resource', 'environment', 'version', 'running', 'now'];
+  const messages = (source: string): string[] => checkExpression(source, names, 'boolean').map(({ message }) => message);
+
+  it.each([
+    ['environment.name', 'environment.name is text; write what is true or false, like environment.name == …'],
+    ['environment.name == 3', 'environment.name == 3: compares text with a number, which are never equal'],
+    ['environment.name && true', 'environment.name && true: text stands where true or false must stand'],
+    ['!resource.kind', '!resource.kind: text stands where true or false must stand'],
+    ['resource.metadata.port > 8000', 'resource.metadata.port > 8000: compares text with a number, which have no order'],
+    ['version.sequence.startsWith("1")', 'version.sequence.startsWith("1"): a number stands where text must stand'],
+    ['version.tag + 1 == "x"', 'version.tag + 1 == "x": adds text and a number; write string(…) around the one that is not text'],
+    ['resource.metadata == "x"', 'resource.metadata == "x": compares a map with text, which are never equal'],
+    ['version.tag ? true : false', 'version.tag ? true : false: text stands where true or false must stand'],
+  ])('%s is refused', (source, message) => {
+    expect(messages(source)).toEqual([message]);
+  });
+  it.each([
+    'resource.config.replicas == 3 && resource.config.zone == "a"',
+    'running == null || running.verified',
+    'now - version.createdAt > 3600000',
+    'resource.metadata.exists(key, key.startsWith("team-"))',
+    'resource.config.ports.exists_one(port, port == 443)',
+    'has(resource.metadata.tier) ? resource.metadata.tier == "gold" : true',
+    'size(version.tag) > 3 && version.tag.split(".")[0] == "1"',
+    'resource.metadata["stage"] in ["a", "b"]',
+    'environment.metadata == {"tier": "gold"}',
+    'timestamp("2026-01-01T00:00:00Z") - timestamp("2025-01-01T00:00:00Z") > duration("1h")',
+    'int(resource.metadata.port) > 8000',
+  ])('%s is fine', (source) => {
+    expect(messages(source)).toEqual([]);
+  });
+});

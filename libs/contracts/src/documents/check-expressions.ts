@@ -4,9 +4,13 @@ import {
   METRIC_CONDITION_NAMES,
   POOL_NAMES,
   RESOURCE_NAMES,
+  SET_SELECTOR_NAMES,
   TEMPLATE_NAMES,
+  VALUE_SELECTOR_NAMES,
+  VARIABLE_NAMES,
   type ExecutorSpec,
   type Json,
+  type JsonObject,
   type ProviderSpec,
 } from '@slipway/core';
 import { checkExecutorConfig, checkProviderConfig, warnOfExecutor, warnOfProvider } from './config-check.js';
@@ -32,7 +36,7 @@ function* texts(value: Json | undefined, path: DocumentPath): Generator<{ text: 
 
 function checkCel(source: Json | undefined, names: readonly string[], path: DocumentPath, complain: Complain): void {
   if (typeof source !== 'string') return;
-  for (const issue of checkExpression(source, names)) complain(path, issue.message);
+  for (const issue of checkExpression(source, names, 'boolean')) complain(path, issue.message);
 }
 
 function checkTemplates(value: Json | undefined, names: readonly string[], path: DocumentPath, complain: Complain): void {
@@ -57,6 +61,15 @@ function checkDeployment(value: Json, complain: Complain, warn: Complain): void 
   checkTemplates(valueAt(value, ['pool']), POOL_NAMES, ['pool'], complain);
   for (const { path, message, about } of checkExecutorConfig(executor)) complain(['executor', ...path], message, about);
   checkTemplates(executor, TEMPLATE_NAMES, ['executor'], complain);
+  for (const [name, declared] of Object.entries((valueAt(value, ['variables']) ?? {}) as JsonObject)) {
+    const at = ['variables', name];
+    checkTemplates(valueAt(declared, ['default']), VARIABLE_NAMES, [...at, 'default'], complain);
+    const given = valueAt(declared, ['values']);
+    for (const [i, one] of Array.isArray(given) ? given.entries() : []) {
+      checkCel(valueAt(one, ['selector']), VALUE_SELECTOR_NAMES, [...at, 'values', i, 'selector'], complain);
+      checkTemplates(valueAt(one, ['value']), VARIABLE_NAMES, [...at, 'values', i, 'value'], complain);
+    }
+  }
   const warning = warnOfExecutor(executor.type);
   if (warning !== undefined) warn(['executor', 'type'], warning);
 }
@@ -69,6 +82,9 @@ export function checkExpressions(document: ReadDocument): CheckedDocument {
   const { written, value } = document;
   if (written.doc === null) return checked;
   if (written.kind === 'environment') checkCel(written.doc.resources, RESOURCE_NAMES, ['resources'], complain);
+  if (written.kind === 'variableSet') checkCel(written.doc.selector, SET_SELECTOR_NAMES, ['selector'], complain);
+  if (written.kind === 'variableSet' || written.kind === 'resource')
+    checkTemplates(valueAt(value, ['variables']), VARIABLE_NAMES, ['variables'], complain);
   if (written.kind === 'metric') checkMetric(value, [], complain, warn);
   if (written.kind === 'deployment') checkDeployment(value, complain, warn);
   if (written.kind === 'deployment' || written.kind === 'policy')

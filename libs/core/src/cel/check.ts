@@ -6,6 +6,7 @@ import type { ReadPath } from './reads.js';
 import { readPaths } from './reads.js';
 import type { Expr, Parsed } from './syntax.js';
 import { childrenOf, parseSource } from './syntax.js';
+import { calledType, typeOf } from './types.js';
 
 /** One thing wrong with an expression, at a place in its source (both from 1). */
 export interface ExpressionIssue {
@@ -15,8 +16,11 @@ export interface ExpressionIssue {
   nearest?: string;
 }
 
-/** What is wrong with an expression that sees `knownNames`, as far as that can be known without data; empty when nothing is. */
-export function checkExpression(source: string, knownNames: readonly string[]): ExpressionIssue[] {
+/**
+ * What is wrong with an expression that sees `knownNames`, as far as that can be known without data; empty when nothing is. With `wanted`
+ * its value must be true or false.
+ */
+export function checkExpression(source: string, knownNames: readonly string[], wanted?: 'boolean'): ExpressionIssue[] {
   let parsed: Parsed;
   try {
     parsed = parseSource(source);
@@ -35,6 +39,11 @@ export function checkExpression(source: string, knownNames: readonly string[]): 
     if (!/^[a-z]/i.test(name) || FUNCTION_NAMES.has(name)) return;
     issues.push({ ...unknown(`there is no function "${name}"`, name, FUNCTION_NAMES), ...positionOf(id) });
   });
+  // A name that is not there has no type; what follows from it is not told as well.
+  if (issues.length > 0) return issues;
+  const type = typeOf(parsed.expr, (id, message) => issues.push({ message: `${source}: ${message}`, ...positionOf(id) }));
+  if (wanted === 'boolean' && type !== 'boolean' && type !== 'any')
+    issues.push({ message: `${source} is ${calledType(type)}; write what is true or false, like ${source} == …`, line: 1, column: 1 });
   return issues;
 }
 

@@ -25,9 +25,22 @@ export function checkPolicy(doc: PolicyDoc): Issue[] {
   return issues;
 }
 
-/** What is wrong with an expression, as issues at `path`. */
+/** What is wrong with an expression that must be true or false, as issues at `path`. */
 function cel(source: string, names: readonly string[], path: string): Issue[] {
-  return checkExpression(source, names).map(({ message, nearest }) => ({ path, message, ...(nearest === undefined ? {} : { nearest }) }));
+  return checkExpression(source, names, 'boolean').map(({ message, nearest }) => ({
+    path,
+    message,
+    ...(nearest === undefined ? {} : { nearest }),
+  }));
+}
+
+/** What is compared or grouped by: any value of the resource. */
+function anyValue(source: string, path: string): Issue[] {
+  return checkExpression(source, RESOURCE_NAMES).map(({ message, nearest }) => ({
+    path,
+    message,
+    ...(nearest === undefined ? {} : { nearest }),
+  }));
 }
 
 function checkRule(rule: Rule, path: string): Issue[] {
@@ -56,7 +69,7 @@ function checkRule(rule: Rule, path: string): Issue[] {
     case 'concurrency':
       return [
         ...between(rule.max, 1, Infinity, `${path}.max`),
-        ...(typeof rule.per === 'object' ? cel(rule.per.key, RESOURCE_NAMES, `${path}.per.key`) : []),
+        ...(typeof rule.per === 'object' ? anyValue(rule.per.key, `${path}.per.key`) : []),
       ];
     case 'cooldown':
     case 'rollback':
@@ -111,7 +124,7 @@ function checkWindow(rule: WindowRule, path: string): Issue[] {
 }
 
 function checkGradualRollout(rule: GradualRolloutRule, path: string): Issue[] {
-  const issues = rule.order.flatMap((source, index) => cel(source, RESOURCE_NAMES, `${path}.order[${index}]`));
+  const issues = rule.order.flatMap((source, index) => anyValue(source, `${path}.order[${index}]`));
   if (rule.maxInFlight !== undefined) issues.push(...between(rule.maxInFlight, 1, Infinity, `${path}.maxInFlight`));
   if ('percent' in rule.failureBudget) issues.push(...between(rule.failureBudget.percent, 0, 100, `${path}.failureBudget`));
   if (rule.across.type !== 'waves') return issues;

@@ -14,6 +14,8 @@ export class AgentHost {
   /** The link answers nothing before this time. */
   cutUntil = 0;
   private readonly journal = new MemoryJournal();
+  /** What the agent does when it is told to renew now. */
+  private hint: () => void = () => undefined;
 
   constructor(
     readonly name: string,
@@ -51,6 +53,13 @@ export class AgentHost {
 
   kill(): void {
     this.mesh.clockwork.kill(this.life);
+  }
+
+  /** A hint of the scheduler, at most once: lost when the link is cut, NATS is down or the agent dead. */
+  nudge(): void {
+    const { clockwork, bus, faults } = this.mesh;
+    if (bus.down || clockwork.now < this.cutUntil || clockwork.random.chance(faults().dropRequest)) return;
+    clockwork.after(this.life, clockwork.random.between(0, faults().latencyMsMax), () => this.hint());
   }
 
   /** Written or not: the process may die before and after. */
@@ -98,7 +107,7 @@ export class AgentHost {
       },
       log: async () => undefined,
       heartbeat: (beat) => void request('hb', beat).catch(() => undefined),
-      onNudge: () => undefined,
+      onNudge: (listener) => void (this.hint = listener),
     };
   }
 }

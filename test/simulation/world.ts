@@ -79,7 +79,9 @@ export class World {
       createRegistry({ ...deps, credentials: noCredentials, queues: { ensure: async () => undefined } }),
     );
     this.service('policy', policyTables, createPolicy);
-    this.service('scheduler', schedulerTables, createScheduler);
+    this.service('scheduler', schedulerTables, (deps) =>
+      createScheduler({ ...deps, nudgeAgent: (name) => this.agents.find((agent) => agent.name === name)?.nudge() }),
+    );
     for (const host of [...this.services.values()].flat()) host.start();
     for (const pool of this.scenario.pools) {
       for (let i = 1; i <= AGENTS_PER_POOL; i++) this.agents.push(new AgentHost(`${pool}-${i}`, pool, this.site, this.mesh));

@@ -18,6 +18,8 @@ import { DecisionCache, LEASE_MS, PlanCache, type World } from './world.js';
 export interface SchedulerOptions {
   /** How long a lease lasts; agents renew every third of it. */
   leaseMs?: number;
+  /** Hint to an agent that it should renew now; called after the commit of what the renewal's reply will tell. Without it agents hear with their next renewal. */
+  nudgeAgent?(agent: string): void;
 }
 
 /** The scheduler: what runs. Hosted by Nest over NATS in production and by the simulation over a memory bus. */
@@ -26,6 +28,7 @@ export function createScheduler(deps: ServiceDeps & SchedulerOptions): ServicePa
   const world: World = {
     ...{ store, clock, ids, log },
     nudge: () => deps.nudge(),
+    nudgeAgent: (agent) => deps.nudgeAgent?.(agent),
     mirror: new InventoryMirror(),
     decisions: new DecisionCache(),
     plans: new PlanCache(),

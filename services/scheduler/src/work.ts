@@ -55,6 +55,8 @@ export class Work {
   readonly freed = new Map<string, Place>();
   /** A slot that jobs of other places may wait for became free, or a dispatch is not finished: look again after the commit. */
   more = false;
+  /** Agents that are to hear something about a job they hold with the next renewal: they are told to renew once this is committed. */
+  readonly nudges = new Set<string>();
   /** How many jobs this work has made, to keep its transaction to one batch. */
   dispatched = 0;
   private readonly out: OutboxMessage[] = [];

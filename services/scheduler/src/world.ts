@@ -12,6 +12,8 @@ export interface World {
   log: Log;
   /** Ask to be woken now; wakes are coalesced by the host. */
   nudge(): void;
+  /** Hint to an agent that it should renew its leases now: the reply tells it what to stop. May be lost; never throws. */
+  nudgeAgent(agent: string): void;
   mirror: InventoryMirror;
   decisions: DecisionCache;
   plans: PlanCache;

@@ -10,6 +10,8 @@ const STATE = ['state', 'attempt', 'attemptsMax', 'epoch', 'reportN', 'agent', '
 export function stepJob(work: Work, row: JobRow, event: JobEvent): void {
   const { job, effects } = advanceJob(row, event, { now: work.now, random: work.world.ids.random() });
   if (job !== row) {
+    const stops = job.cancelAskedAt !== undefined && row.cancelAskedAt === undefined && !isOver(job);
+    if (stops && job.agent !== undefined) work.nudges.add(job.agent);
     work.jobs.take(row, job, STATE);
     // Nobody knows whether an `unknown` job still works on its target: it keeps it until a person has said (I1).
     if (isOver(job)) work.jobs.change(row, { occupies: job.state === 'unknown', held: undefined, heldBecause: undefined });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { candidateVersions, checkPolicy, checkTies, evaluate, findDependencyCycle, matchTargets, unblocks } from '@slipway/core';
-import type { DecisionInput, FreezeFact, PinFact, Rule } from '@slipway/core';
+import type { DecisionInput, FreezeFact, PinFact, PolicyDoc, Rule } from '@slipway/core';
 import {
   deployment,
   environment,
@@ -61,7 +61,7 @@ describe('answers that come from no policy', () => {
     expect(standing({ freezes: [{ ...freeze, expiresAt: MONDAY }] }).verdict).toBe('allowed');
   });
   it('a pin to another version denies with its reason; the narrower pin counts', () => {
-    expect(standing({ pins: [pin] }).because).toEqual(['pin: pinned to id-1.0.0 by user:a: demo']);
+    expect(standing({ pins: [pin] }).because).toEqual(['pin: pinned to id-1.0.0 by user:a: demo (p)']);
     const narrow = { ...pin, id: 'q', resource: 'par-1', version: 'id-1.2.1', expiresAt: MONDAY + HOUR };
     expect(standing({ pins: [pin, narrow] })).toMatchObject({
       verdict: 'denied',
@@ -205,6 +205,13 @@ describe('checking a policy', () => {
       ['rules[4].gradualRollout.waves', undefined],
     ]);
   });
+  it('refuses a window that never comes', () => {
+    const window = (rrule: string): Rule => ({ kind: 'window', rrule, durationMs: HOUR, timezone: 'UTC', mode: 'allow', holidays: [] });
+    const wrong = (rrule: string) => checkPolicy(policy('p', [window(rrule)])).map(({ message }) => message);
+    expect(wrong('FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30')).toEqual([expect.stringContaining('never comes')]);
+    expect(wrong('FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29')).toEqual([]);
+    expect(wrong('DTSTART:20300101T090000 RRULE:FREQ=DAILY;COUNT=1')).toEqual([]);
+  });
   it('names a cycle of dependencies', () => {
     const needs = (name: string, other: string) =>
       policy(
@@ -222,8 +229,17 @@ describe('checking a policy', () => {
         { selector: `deployment.name == "${name}" && environment.name == "x"` },
       );
     const deployments = ['a', 'b', 'c'].map((name) => deployment(name));
-    expect(findDependencyCycle([needs('a', 'b'), needs('b', 'c')], deployments)).toBeUndefined();
-    expect(findDependencyCycle([needs('a', 'b'), needs('b', 'c'), needs('c', 'a')], deployments)).toEqual(['a', 'b', 'c', 'a']);
+    const cycleOf = (...policies: PolicyDoc[]) => findDependencyCycle(policies, deployments, [environment('x'), environment('y')]);
+    expect(cycleOf(needs('a', 'b'), needs('b', 'c'))).toBeUndefined();
+    expect(cycleOf(needs('a', 'b'), needs('b', 'c'), needs('c', 'a'))).toEqual(['a', 'b', 'c', 'a']);
+    const elsewhere = { ...needs('b', 'a'), selector: 'deployment.name == "b" && environment.name == "y"' };
+    expect(cycleOf(needs('a', 'b'), elsewhere)).toBeUndefined();
+    const anyOf = (on: string) =>
+      policy('any', [{ kind: 'dependency', on, version: '*', versionIs: 'range', where: 'sameEnvironment', mode: 'any' }], {
+        selector: 'deployment.name == "b" && environment.name == "x"',
+      });
+    expect(cycleOf(needs('a', 'b'), anyOf('deployment.name in ["a", "c"]'))).toBeUndefined();
+    expect(cycleOf(needs('a', 'b'), anyOf('deployment.name == "a"'))).toEqual(['a', 'b', 'a']);
   });
 });
 

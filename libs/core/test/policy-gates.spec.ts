@@ -125,6 +125,27 @@ describe('environmentProgression', () => {
     expect(answer(rule, none)).toMatchObject({ verdict: 'waiting', sentence: 'staging has no targets' });
     expect(answer({ ...rule, allowEmpty: true }, none)).toMatchObject({ verdict: 'allowed' });
   });
+  it('rounds a share up, but not for what floating point adds to it', () => {
+    const resources = Array.from({ length: 3000 }, (_, index) => `s-${index}`);
+    const share = (percent: number, of: number) =>
+      answer(
+        { ...rule, successPercent: percent },
+        { environments: [{ environment: environment('staging'), resources: resources.slice(0, of) }] },
+      );
+    expect(share(1.1, 3000).needs).toEqual({ what: '1.2.1 succeeded at 33 more of staging' });
+    expect(share(1.11, 3000).needs).toEqual({ what: '1.2.1 succeeded at 34 more of staging' });
+    expect(share(0, 3)).toMatchObject({ verdict: 'allowed' });
+    expect(share(0, 0)).toMatchObject({ verdict: 'waiting' });
+  });
+  it('is as old as its newest success', () => {
+    const some = { ...rule, successPercent: 50, maxAgeMs: HOUR };
+    const targetFacts = facts(succeeded('staging', 's-1', MONDAY - 48 * HOUR), succeeded('staging', 's-2', MONDAY - MINUTE));
+    expect(answer(some, { targetFacts })).toMatchObject({ verdict: 'allowed', reevaluateAt: MONDAY - MINUTE + HOUR });
+    expect(answer(some, { targetFacts }, MONDAY - MINUTE + HOUR)).toMatchObject({
+      verdict: 'waiting',
+      sentence: expect.stringContaining('more than 1h ago'),
+    });
+  });
   it('lets any one environment do in mode any, and forgets what is older than maxAge', () => {
     const more = {
       environments: [
@@ -174,6 +195,21 @@ describe('dependency', () => {
     const deployments = [{ deployment: deployment('catalog', { verification: [{ name: 'm' } as never] }), resources: ['par-1'] }];
     expect(answer(rule, { deployments, targetFacts: runs('2.0.3', false, 'par-1') })).toMatchObject({ verdict: 'waiting' });
     expect(answer(rule, { deployments, targetFacts: runs('2.0.3', true, 'par-1') })).toMatchObject({ verdict: 'allowed' });
+  });
+  it('is not met by what runs although it failed there, and not asked of deployments of other systems', () => {
+    const failed = [...runs('2.0.3', false, 'par-1', 'fra-1').values()].map((one) => ({
+      ...one,
+      outcomes: { 'id-2.0.3': { state: 'failed' as const, verified: false, at: 1 } },
+    }));
+    expect(answer(rule, { targetFacts: facts(...failed) })).toMatchObject({
+      verdict: 'waiting',
+      sentence: 'catalog >=2.0.0 needed in production at 0 of 2: 2.0.3 runs, but failed there',
+    });
+    const strange = { deployment: deployment('mail', { system: 'office' }), resources: [] };
+    const deployments = [{ deployment: deployment('catalog'), resources: ['par-1'] }, strange];
+    expect(answer({ ...rule, on: 'true' }, { deployments, targetFacts: runs('2.0.3', true, 'par-1') })).toMatchObject({
+      verdict: 'allowed',
+    });
   });
   it('judges each resource by itself with sameResource', () => {
     const decision = evaluate(

@@ -11,6 +11,11 @@ import { parseRecurrence, SPAN_MS } from './recurrence.js';
 /** Obligations of which a policy may hold one: with two, the second would never speak. */
 const ONCE: ReadonlySet<string> = new Set(['gradualRollout', 'retry', 'rollback']);
 
+/** Spans of a recurrence that are tried when it is saved, and how many hold each leap day at least once. */
+const CHECKED_FROM = 700;
+const CHECKED_SPANS = 14;
+const EVER_SPANS = 120;
+
 /** What is wrong with a policy, as far as that can be known when it is saved; empty when nothing is. Paths as in `rules[0].soak`. */
 export function checkPolicy(doc: PolicyDoc): Issue[] {
   const issues = cel(doc.selector, SELECTOR_NAMES, 'selector');
@@ -113,7 +118,14 @@ function checkWindow(rule: WindowRule, path: string): Issue[] {
   try {
     // A few spans are expanded, so that what the library refuses at run time is refused now.
     const recurrence = parseRecurrence(rule.rrule, rule.timezone);
-    for (let index = 700; index < 714; index++) recurrence.startsIn(index);
+    let starts = 0;
+    for (let index = CHECKED_FROM; index < CHECKED_FROM + CHECKED_SPANS; index++) starts += recurrence.startsIn(index).length;
+    // One with a beginning or an end of its own may lie elsewhere.
+    const ends = /DTSTART|UNTIL/i.test(rule.rrule);
+    for (let index = CHECKED_FROM; !ends && starts === 0 && index < CHECKED_FROM + EVER_SPANS; index++)
+      starts += recurrence.startsIn(index).length;
+    if (!ends && starts === 0)
+      issues.push({ path: `${path}.rrule`, message: `"${rule.rrule}" never comes, such as a 30th of February; write a rule that does` });
   } catch (error) {
     issues.push({
       path: `${path}.rrule`,

@@ -1,15 +1,30 @@
 import { compileExpression } from '../cel/compile.js';
 import { SlipwayError } from '../errors.js';
-import type { DeploymentDoc } from '../model/inventory.js';
+import type { DeploymentDoc, EnvironmentDoc } from '../model/inventory.js';
 import type { JsonObject } from '../model/json.js';
 import type { PolicyDoc } from '../model/policy.js';
 
 /**
- * A cycle of `dependency` rules, `[checkout, catalog, checkout]`, or undefined. A selector that also reads environment, resource or version
- * counts as matching unless the deployment alone rules it out: a cycle that might be is refused, since it would wait for ever.
+ * A cycle of `dependency` rules within one environment, `[checkout, catalog, checkout]`, or undefined. A selector that also reads resource or
+ * version counts as matching unless deployment and environment alone rule it out: a cycle that might be is refused, since it would wait for ever.
  */
-export function findDependencyCycle(policies: readonly PolicyDoc[], deployments: readonly DeploymentDoc[]): string[] | undefined {
-  const edges = new Map(deployments.map((deployment) => [deployment.name, dependenciesOf(deployment, policies, deployments)]));
+export function findDependencyCycle(
+  policies: readonly PolicyDoc[],
+  deployments: readonly DeploymentDoc[],
+  environments: readonly EnvironmentDoc[],
+): string[] | undefined {
+  for (const environment of environments) {
+    const here = deployments.filter((deployment) => deployment.system === environment.system);
+    const cycle = findCycle(
+      new Map(here.map((deployment) => [deployment.name, dependenciesOf({ deployment, environment }, policies, here)])),
+    );
+    if (cycle) return cycle;
+  }
+  return undefined;
+}
+
+/** A cycle among the edges, its first name again at its end. */
+function findCycle(edges: ReadonlyMap<string, readonly string[]>): string[] | undefined {
   const done = new Set<string>();
   const trail: string[] = [];
   const visit = (name: string): string[] | undefined => {
@@ -24,28 +39,32 @@ export function findDependencyCycle(policies: readonly PolicyDoc[], deployments:
     done.add(name);
     return undefined;
   };
-  for (const { name } of deployments) {
+  for (const name of edges.keys()) {
     const cycle = visit(name);
     if (cycle) return cycle;
   }
   return undefined;
 }
 
-function dependenciesOf(deployment: DeploymentDoc, policies: readonly PolicyDoc[], deployments: readonly DeploymentDoc[]): string[] {
+type Place = { deployment: DeploymentDoc; environment: EnvironmentDoc };
+
+function dependenciesOf(place: Place, policies: readonly PolicyDoc[], deployments: readonly DeploymentDoc[]): string[] {
   const names = new Set<string>();
   for (const policy of policies) {
-    if (!policy.enabled || !mayMatch(policy.selector, deployment)) continue;
+    if (!policy.enabled || !mayMatch(policy.selector, place)) continue;
     for (const rule of policy.rules) {
-      if (rule.kind !== 'dependency' || rule.mode === 'any') continue;
-      for (const other of deployments) if (other.name !== deployment.name && mayMatch(rule.on, other)) names.add(other.name);
+      if (rule.kind !== 'dependency') continue;
+      const others = deployments.filter((other) => other.name !== place.deployment.name && mayMatch(rule.on, { deployment: other }));
+      // With several to choose from, `any` is no reason to wait for ever.
+      if (rule.mode === 'all' || others.length === 1) for (const other of others) names.add(other.name);
     }
   }
   return [...names].sort();
 }
 
-function mayMatch(source: string, deployment: DeploymentDoc): boolean {
+function mayMatch(source: string, seen: Partial<Place>): boolean {
   try {
-    return compileExpression(source).evaluate({ deployment } as unknown as JsonObject) !== false;
+    return compileExpression(source).evaluate(seen as unknown as JsonObject) !== false;
   } catch (error) {
     if (error instanceof SlipwayError) return false;
     throw error;

@@ -28,7 +28,8 @@ export function evaluateDependency(rule: DependencyRule, context: RuleContext): 
   const expression = compileExpression(rule.on);
   const others: Other[] = [];
   for (const other of context.input.deployments) {
-    if (other.deployment.name === context.input.deployment.name) continue;
+    // One of another system never runs in this environment.
+    if (other.deployment.name === context.input.deployment.name || other.deployment.system !== context.input.deployment.system) continue;
     const answer = evaluateBoolean(expression, { deployment: other.deployment } as unknown as JsonObject);
     if ('error' in answer) return undecided(rule.kind, answer.error);
     if (answer.value) others.push(other);
@@ -121,6 +122,9 @@ function runsMatching(
     if ('error' in answer) return answer;
     if (!answer.value) return `${running.tag} runs`;
   }
+  // Metrics of a policy verify it too: then it is a failure of what runs that tells.
+  const outcome = fact.outcomes[running.version]?.state;
+  if (outcome === 'failed' || outcome === 'rolledBack') return `${running.tag} runs, but failed there`;
   const verified = running.verified || other.deployment.verification.length === 0;
   return verified ? true : `${running.tag} runs, not verified yet`;
 }

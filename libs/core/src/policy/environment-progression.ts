@@ -71,7 +71,7 @@ function passageOf(rule: EnvironmentProgressionRule, { input, now }: RuleContext
       : { verdict: 'waiting', sentence: `${name} has no targets`, what: `a target in ${name}` };
   }
   const verified = rule.requireVerified ?? input.deployment.verification.length > 0;
-  const needed = Math.ceil((total * rule.successPercent) / 100);
+  const needed = shareOf(total, rule.successPercent);
   const { times, failed } = successesIn(input, dependency, verified);
   const word = verified ? 'verified' : 'succeeded';
   const count = `${name} ${times.length} of ${total} ${word}${needed < total ? ` (${needed} needed)` : ''}`;
@@ -82,7 +82,12 @@ function passageOf(rule: EnvironmentProgressionRule, { input, now }: RuleContext
       what: `${input.version.tag} ${word} at ${needed - times.length} more of ${name}`,
     };
   }
-  return soaked(rule, now, { name, count, metAt: needed === 0 ? undefined : times[needed - 1]! });
+  return soaked(rule, now, { name, count, metAt: times[needed - 1], newestAt: times.at(-1) });
+}
+
+/** Rounded up; what floating point adds to a whole share (1.1 % of 3,000) is no further target. */
+function shareOf(total: number, percent: number): number {
+  return Math.ceil(Number(((total * percent) / 100).toPrecision(12)));
 }
 
 /** When the version succeeded at each target where it still counts, oldest first. */
@@ -97,11 +102,19 @@ function successesIn(input: DecisionInput, dependency: Dependency, verified: boo
   return { times: times.sort((a, b) => a - b), failed };
 }
 
-/** Soak counts from the last success that was needed; `maxAge` too, after which the success is worth nothing. */
-function soaked(rule: EnvironmentProgressionRule, now: number, met: { name: string; count: string; metAt: number | undefined }): Passage {
+/** `metAt`: the last success that was needed; absent when none was. */
+interface Met {
+  name: string;
+  count: string;
+  metAt: number | undefined;
+  newestAt: number | undefined;
+}
+
+/** Soak counts from the last success that was needed, `maxAge` from the newest: what succeeded again lately is not old. */
+function soaked(rule: EnvironmentProgressionRule, now: number, met: Met): Passage {
   if (met.metAt === undefined) return { verdict: 'allowed', sentence: met.count };
   const soakedAt = met.metAt + rule.soakMs;
-  const staleAt = rule.maxAgeMs === undefined ? undefined : met.metAt + rule.maxAgeMs;
+  const staleAt = rule.maxAgeMs === undefined ? undefined : (met.newestAt ?? met.metAt) + rule.maxAgeMs;
   if (staleAt !== undefined && now >= staleAt) {
     const age = formatDuration(rule.maxAgeMs ?? 0);
     return {

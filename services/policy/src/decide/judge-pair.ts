@@ -16,6 +16,9 @@ export interface Judged {
   closed: string[];
 }
 
+/** What is undecided is judged again after this long, should what was wrong have gone without being told; facts wake it at once. */
+const UNDECIDED_RETRY_MS = 60_000;
+
 export interface JudgeOptions {
   level: Level;
   now: number;
@@ -54,7 +57,7 @@ export function judgePair(pair: Pair, view: PairView | undefined, known: PairRow
   }
   // One that allows nothing any more, and that no target waits for, was said a last time.
   const stays = open.filter((o) => stands(view, o.versionId) && (o.allows || wanted.has(o.versionId)));
-  const reevaluateAt = earliest(decisions.filter((d) => stands(view, d.versionId)).map((d) => d.reevaluateAt));
+  const reevaluateAt = earliest(decisions.filter((d) => stands(view, d.versionId)).map((d) => lookAgainAt(d, options.now)));
   return {
     row: {
       ...pair,
@@ -67,6 +70,11 @@ export function judgePair(pair: Pair, view: PairView | undefined, known: PairRow
     publish,
     closed: row.open.filter((o) => !stays.some((s) => s.versionId === o.versionId)).map((o) => o.versionId),
   };
+}
+
+function lookAgainAt(decision: Decision, now: number): number | undefined {
+  const undecided = decision.groups.some((group) => group.verdict === 'undecided');
+  return earliest([decision.reevaluateAt, undecided ? now + UNDECIDED_RETRY_MS : undefined]);
 }
 
 /** True when the same candidates stand as were judged last, so that facts which no rule reads need no judging. */

@@ -16,7 +16,7 @@ function checkDocument(document: ReadDocument, next: NextInventory): DocumentPro
 function checkCycle(documents: readonly ReadDocument[], next: NextInventory): DocumentProblem[] {
   const closing = documents.filter(({ written }) => written.doc !== null && (written.kind === 'policy' || written.kind === 'deployment'));
   if (closing.length === 0) return [];
-  const cycle = findDependencyCycle([...next.policies()], [...next.deployments()]);
+  const cycle = findDependencyCycle([...next.policies()], [...next.deployments()], [...next.environments()]);
   if (!cycle) return [];
   const rules = (document: ReadDocument): boolean =>
     document.written.kind === 'policy' && JSON.stringify(document.value['rules']).includes('"dependency"');

@@ -3,6 +3,7 @@ import { ciVersionSchema } from './ci-messages.js';
 import { numberedDecisionSchema } from './decisions.js';
 import { agentEnrolledSchema } from './enrolment.js';
 import { releaseEventSchema } from './facts.js';
+import { standingFactSchema } from './facts-of-people.js';
 import { inventoryChangeSchema } from './feed.js';
 import { jobReportSchema } from './reports.js';
 import { streams } from './streams.js';
@@ -10,12 +11,13 @@ import { streams } from './streams.js';
 /** What stands in the body of a message that a consumer of ours takes, by its subject; the first pattern that matches. */
 const BODIES: readonly { pattern: string[]; schema: z.ZodType }[] = [
   body('slipway.ci.version.*', ciVersionSchema),
-  ...['system', 'environment', 'deployment', 'resource', 'policy', 'metric', 'version', 'targets'].map((kind) =>
+  ...['system', 'environment', 'deployment', 'resource', 'policy', 'metric', 'variableSet', 'version', 'targets'].map((kind) =>
     body(`slipway.evt.${kind}.>`, inventoryChangeSchema),
   ),
   body('slipway.evt.agent.*.enrolled', agentEnrolledSchema),
   body('slipway.evt.release.>', releaseEventSchema),
   body('slipway.evt.decision.>', numberedDecisionSchema),
+  ...['freeze', 'pin'].map((kind) => body(`slipway.evt.${kind}.>`, standingFactSchema)),
   body('slipway.agt.*.job.>', jobReportSchema),
 ];
 

@@ -1,7 +1,20 @@
 import { z } from 'zod';
-import { feedReplySchema, feedRequestSchema } from './feed.js';
+import {
+  freezeRequestSchema,
+  liftRequestSchema,
+  listedFreezeSchema,
+  listedOverrideSchema,
+  listedPinSchema,
+  listFactsRequestSchema,
+  overrideRequestSchema,
+  pinRequestSchema,
+  standingFactSchema,
+  unpinRequestSchema,
+} from './facts-of-people.js';
+import { feedReplySchema, feedRequestSchema, inventoryChangeSchema } from './feed.js';
 import { identifierSchema, slugSchema, tagSchema } from './names.js';
 import { jsonObjectSchema, jsonSchema } from './reports.js';
+import { variableViewSchema } from './variable-views.js';
 import { decisionSchema, numberedDecisionSchema } from './decisions.js';
 
 /*
@@ -158,6 +171,8 @@ export const jobViewSchema = z.looseObject({
 });
 
 const done = z.object({ done: z.string() });
+/** What was made, and under which id it is shown and lifted. */
+const madeFact = done.extend({ id: z.string() });
 const rolloutCommand = z.object({
   deployment: slugSchema,
   environment: slugSchema,
@@ -194,6 +209,12 @@ export const operations = {
     'Documents of a kind; versions with a deployment, newest first.',
     z.object({ kind: z.string(), deployment: slugSchema.optional(), limit: z.int().min(1).max(10_000).default(200) }),
     z.object({ items: z.array(jsonSchema) }),
+  ),
+  'registry.variables': operation(
+    'viewer',
+    'The variables of a deployment at a release target: who gives each its value, and who would have.',
+    z.object({ deployment: slugSchema, environment: slugSchema, resource: identifierSchema.optional() }),
+    z.object({ deployment: z.string(), environment: z.string(), resource: z.string(), variables: z.array(variableViewSchema) }),
   ),
   'registry.publishVersion': operation(
     'operator',
@@ -284,6 +305,48 @@ export const operations = {
     z.object({ decisions: z.array(decisionSchema) }),
   ),
 
+  'policy.freeze': operation(
+    'operator',
+    'Let nothing begin in a scope until a time; answered once nothing can (I11).',
+    freezeRequestSchema,
+    madeFact,
+  ),
+  'policy.liftFreeze': operation('operator', 'End a freeze before its time.', liftRequestSchema, done),
+  'policy.freezes': operation('viewer', 'Freezes in force.', listFactsRequestSchema, z.object({ freezes: z.array(listedFreezeSchema) })),
+  'policy.pin': operation(
+    'operator',
+    'Hold an environment or one target at a version, newer or older than what runs; the gates apply.',
+    pinRequestSchema,
+    madeFact,
+  ),
+  'policy.unpin': operation('operator', 'Take a pin away: what is newer may come again.', unpinRequestSchema, done),
+  'policy.pins': operation('viewer', 'Pins in force.', listFactsRequestSchema, z.object({ pins: z.array(listedPinSchema) })),
+  'policy.override': operation(
+    'approver',
+    'Skip a gate for a version in an environment or at a resource, until a time.',
+    overrideRequestSchema,
+    madeFact.extend({ verdict: z.string(), because: z.array(z.string()) }),
+  ),
+  'policy.liftOverride': operation('approver', 'End an override before its time.', liftRequestSchema, done),
+  'policy.overrides': operation(
+    'viewer',
+    'Overrides in force.',
+    listFactsRequestSchema,
+    z.object({ overrides: z.array(listedOverrideSchema) }),
+  ),
+
+  'scheduler.takeStanding': operation(
+    'service',
+    'Take freezes and pins now; answered once nothing that they stop can start any more.',
+    z.object({ facts: z.array(standingFactSchema).max(1_000) }),
+    z.object({ taken: z.int() }),
+  ),
+  'scheduler.takeChanges': operation(
+    'service',
+    'Take changes of the inventory now; answered once nothing that they stop can start any more.',
+    z.object({ changes: z.array(inventoryChangeSchema).max(1_000) }),
+    z.object({ taken: z.int() }),
+  ),
   'scheduler.takeDecisions': operation(
     'service',
     'Take decisions now; answered once nothing that they withdraw can start any more.',

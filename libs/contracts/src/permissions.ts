@@ -91,7 +91,18 @@ const TAILING = [
   '$JS.EVENT.ADVISORY.>',
 ];
 
-const INVENTORY_KINDS = ['system', 'environment', 'deployment', 'resource', 'policy', 'metric', 'agent', 'version', 'targets'];
+const INVENTORY_KINDS = [
+  'system',
+  'environment',
+  'deployment',
+  'resource',
+  'policy',
+  'metric',
+  'variableSet',
+  'agent',
+  'version',
+  'targets',
+];
 
 /** Operations that people may ask for; those of role `service` are kept from them by this list, so that no signature is needed there. */
 const PEOPLE_ASK = Object.entries(operations)
@@ -106,7 +117,7 @@ export const scopes: Record<Exclude<CredentialRole, 'system'>, Scope> = {
       ...INVENTORY_KINDS.map((kind) => `slipway.evt.${kind}.>`),
       ...consumes('CI', 'registry'),
       looksUp('EVT'),
-      ...asks('policy.decisions', 'scheduler.agents'),
+      ...asks('policy.decisions', 'scheduler.agents', 'scheduler.takeChanges'),
       // The queue of a pool and executor is made when the first agent enrols for it.
       '$JS.API.CONSUMER.CREATE.JOBS.>',
       '$JS.API.CONSUMER.INFO.JOBS.*',
@@ -119,9 +130,10 @@ export const scopes: Record<Exclude<CredentialRole, 'system'>, Scope> = {
     publish: [
       'slipway.evt.decision.>',
       'slipway.evt.approval.>',
+      ...['freeze', 'pin', 'override'].map((kind) => `slipway.evt.${kind}.>`),
       ...consumes('EVT', 'policy'),
       looksUp('EVT'),
-      ...asks('registry.feed', 'scheduler.takeDecisions', 'scheduler.rollouts'),
+      ...asks('registry.feed', 'scheduler.takeDecisions', 'scheduler.takeStanding', 'scheduler.rollouts'),
     ],
     subscribe: [OWN_INBOX, ...answers('policy')],
     responds: true,

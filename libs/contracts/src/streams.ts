@@ -125,7 +125,7 @@ export interface ConsumerDeclaration {
 }
 
 /** Inventory events that mirrors follow. */
-const INVENTORY_FILTERS = ['system', 'environment', 'deployment', 'resource', 'policy', 'metric', 'version', 'targets'].map(
+const INVENTORY_FILTERS = ['system', 'environment', 'deployment', 'resource', 'policy', 'metric', 'variableSet', 'version', 'targets'].map(
   (k) => `slipway.evt.${k}.>`,
 );
 
@@ -142,7 +142,7 @@ export const consumers: readonly ConsumerDeclaration[] = [
   {
     stream: 'EVT',
     name: 'scheduler',
-    filters: [...INVENTORY_FILTERS, 'slipway.evt.agent.*.enrolled', 'slipway.evt.decision.>'],
+    filters: [...INVENTORY_FILTERS, 'slipway.evt.agent.*.enrolled', 'slipway.evt.decision.>', 'slipway.evt.freeze.>', 'slipway.evt.pin.>'],
     ackWaitMs: 30_000,
     maxDeliver: -1,
     maxAckPending: 2_000,

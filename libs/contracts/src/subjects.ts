@@ -19,13 +19,17 @@ export const subjects = {
   ciVersion: (deployment: string) => `slipway.ci.version.${deployment}`,
 
   version: (deployment: string, verb: 'published' | 'statusChanged') => `slipway.evt.version.${deployment}.${verb}`,
-  /** `kind`: system, environment, deployment, resource, policy, metric, agent. */
+  /** `kind`: system, environment, deployment, resource, policy, metric, variableSet, agent. */
   inventory: (kind: string, name: string, verb: 'applied' | 'removed' | 'enrolled' | 'revoked') =>
     `slipway.evt.${kind}.${kind === 'resource' ? resourceToken(name) : name}.${verb}`,
   targets: (deployment: string, environment: string) => `slipway.evt.targets.${deployment}.${environment}.changed`,
   decision: (deployment: string, environment: string, verdict: string) => `slipway.evt.decision.${deployment}.${environment}.${verdict}`,
   /** What people decided: approved, rejected, withdrawn. */
   approval: (deployment: string, environment: string, verb: string) => `slipway.evt.approval.${deployment}.${environment}.${verb}`,
+  /** Like those below `made`, `lifted`, `expired`. */
+  freeze: (id: string, verb: string) => `slipway.evt.freeze.${id}.${verb}`,
+  pin: (deployment: string, environment: string, verb: string) => `slipway.evt.pin.${deployment}.${environment}.${verb}`,
+  override: (deployment: string, environment: string, verb: string) => `slipway.evt.override.${deployment}.${environment}.${verb}`,
   rollout: (deployment: string, environment: string, verb: string) => `slipway.evt.rollout.${deployment}.${environment}.${verb}`,
   release: (target: TargetPath, verb: string) => `slipway.evt.release.${at(target)}.${verb}`,
   job: (target: TargetPath, verb: string) => `slipway.evt.job.${at(target)}.${verb}`,

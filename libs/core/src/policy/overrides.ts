@@ -35,7 +35,9 @@ export class Overrides {
     return {
       rule: result.rule,
       verdict: 'allowed',
-      sentence: `overridden by ${override.by} until ${formatInstant(override.expiresAt)}: ${override.reason}`,
+      sentence: `overridden by ${override.by} until ${formatInstant(override.expiresAt)}: ${override.reason} (${override.id})`,
+      saw: { override: override.id },
+      ask: `slipway override lift ${override.id}`,
       overriddenBy: override.by,
       satisfiedSince: override.at,
       reevaluateAt: override.expiresAt,

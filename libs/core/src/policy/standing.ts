@@ -1,12 +1,12 @@
-import { compileExpression, evaluateBoolean } from '../cel/compile.js';
-import { SlipwayError } from '../errors.js';
 import type { RuleResult } from '../model/decision.js';
-import { targetKey, type DecisionInput, type FreezeFact, type PinFact, type TargetFact } from '../model/facts.js';
+import { targetKey, type DecisionInput, type PinFact, type TargetFact } from '../model/facts.js';
 import type { VersionStatus } from '../model/inventory.js';
 import { formatInstant } from '../text/instant.js';
 import { evaluateVersionDependency } from './dependency.js';
+import { freezesInForce } from './freezes.js';
+import { pinsAt, unpinCommand } from './pins.js';
 import type { RuleContext } from './rule-result.js';
-import { activationOf, reevaluated, undecided } from './rule-result.js';
+import { reevaluated } from './rule-result.js';
 
 /** Making a key and looking it up costs about as much as passing this many facts by. */
 const LOOK_UP_COST = 20;
@@ -48,60 +48,32 @@ function dependencyChecks({ version }: DecisionInput): StandingCheck[] {
   }));
 }
 
-/** The narrower pin counts, of equally narrow ones the newest. */
 function pinChecks(input: DecisionInput, now: number): StandingCheck[] {
-  const here = input.pins.filter(
-    (pin) => pin.deployment === input.deployment.name && pin.environment === input.environment.name && (pin.expiresAt ?? Infinity) > now,
-  );
-  if (here.length === 0) return [];
-  const newestFirst = [...here].sort((a, b) => b.at - a.at || (a.id < b.id ? -1 : 1));
-  const wide = newestFirst.find((pin) => pin.resource === undefined);
-  const narrow = new Map([...newestFirst].reverse().flatMap((pin) => (pin.resource === undefined ? [] : [[pin.resource, pin] as const])));
+  const pins = pinsAt(input.pins, { deployment: input.deployment.name, environment: input.environment.name }, now);
+  if (pins === undefined) return [];
   const ask = ({ resource }: RuleContext) => {
-    const pin = (resource && narrow.get(resource.identifier)) ?? wide;
+    const pin = pins.at(resource?.identifier);
     return pin && pinResult(input, pin);
   };
-  return [{ readsResource: narrow.size > 0, ask }];
+  return [{ readsResource: pins.perTarget, ask }];
 }
 
 function pinResult(input: DecisionInput, pin: PinFact): RuleResult {
   const tag = pin.version === input.version.id ? input.version.tag : (input.versions.get(pin.version)?.tag ?? pin.version);
   const until = pin.expiresAt === undefined ? '' : ` until ${formatInstant(pin.expiresAt)}`;
-  const sentence = `pinned to ${tag} by ${pin.by}${until}: ${pin.reason}`;
-  const base = { rule: 'pin', sentence, ...reevaluated(pin.expiresAt) };
+  const sentence = `pinned to ${tag} by ${pin.by}${until}: ${pin.reason} (${pin.id})`;
+  const base = { rule: 'pin', sentence, saw: { pin: pin.id, version: tag }, ask: unpinCommand(pin), ...reevaluated(pin.expiresAt) };
   return pin.version === input.version.id
     ? { ...base, verdict: 'allowed' }
     : { ...base, verdict: 'denied', needs: { what: 'the pin to be taken away' } };
 }
 
 function freezeChecks(input: DecisionInput, now: number): StandingCheck[] {
-  return input.freezes
-    .filter((freeze) => freeze.expiresAt > now)
-    .sort((a, b) => a.at - b.at || (a.id < b.id ? -1 : 1))
-    .map(freezeCheck);
-}
-
-function freezeCheck(freeze: FreezeFact): StandingCheck {
-  const result: RuleResult = {
-    rule: 'freeze',
-    verdict: 'waiting',
-    sentence: `frozen by ${freeze.by} until ${formatInstant(freeze.expiresAt)}: ${freeze.reason}`,
-    saw: { freeze: freeze.id },
-    reevaluateAt: freeze.expiresAt,
-  };
-  try {
-    const scope = compileExpression(freeze.scope);
-    const ask = (context: RuleContext) => {
-      const answer = evaluateBoolean(scope, activationOf(context));
-      if ('error' in answer) return { ...undecided('freeze', answer.error), reevaluateAt: freeze.expiresAt };
-      return answer.value ? result : undefined;
-    };
-    return { readsResource: scope.roots.includes('resource'), ask };
-  } catch (error) {
-    if (!(error instanceof SlipwayError)) throw error;
-    const broken = { ...undecided('freeze', error.message), reevaluateAt: freeze.expiresAt };
-    return { readsResource: false, ask: () => broken };
-  }
+  const { deployment, environment } = input;
+  return freezesInForce(input.freezes, now).map(({ readsResource, ask }) => ({
+    readsResource,
+    ask: ({ resource }) => ask({ deployment, environment, resource }),
+  }));
 }
 
 /** The facts of the judged targets, found by walking over what is shorter: looking each up costs more than passing one by. */

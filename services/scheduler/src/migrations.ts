@@ -50,4 +50,11 @@ export const migrations: readonly MigrationStep[] = [
     name: '0004_held_since',
     sql: ['drop index "job_held"', 'CREATE INDEX job_held_since ON job USING btree (held, queued_at) WHERE (held IS NOT NULL)'],
   },
+  {
+    name: '0005_executor_templates',
+    sql: [
+      'alter table "release" add column "template" text collate "C"',
+      'create table "template" ("id" text collate "C" not null, "executor" json not null, primary key ("id"))',
+    ],
+  },
 ];

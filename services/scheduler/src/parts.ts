@@ -32,6 +32,7 @@ export function createScheduler(deps: ServiceDeps & SchedulerOptions): ServicePa
     mirror: new InventoryMirror(),
     decisions: new DecisionCache(),
     plans: new PlanCache(),
+    templates: new Set(),
     problems: new Map(),
     leaseMs: deps.leaseMs ?? LEASE_MS,
   };

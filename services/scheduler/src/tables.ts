@@ -1,4 +1,5 @@
 import type {
+  ExecutorSpec,
   Json,
   JobKind,
   JobLimits,
@@ -87,6 +88,8 @@ export const releaseTable = defineTable(
     /** … and which version it takes back for that. */
     takesBack: nullable(json<{ versionId: string; version: string }>()),
     variables: json<JsonObject>(),
+    /** The executor's template that it was made of: a rollback to it renders this one, whatever the deployment says by then. */
+    template: nullable(text()),
     /** Hash of version, variables, pool and executor config. */
     fingerprint: nullable(text()),
     /** Inventory revision that it was made of. */
@@ -103,6 +106,10 @@ export const releaseTable = defineTable(
   { key: ['id'], indexes: [{ name: 'release_by_target', columns: ['deployment', 'environment', 'resource', 'createdAt'] }] },
 );
 export type ReleaseRow = RowIn<typeof releaseTable>;
+
+/** Executors as deployments declared them, by their hash: few, and kept once for all releases that were made of them. */
+export const templateTable = defineTable('template', { id: text(), executor: json<ExecutorSpec>() }, { key: ['id'] });
+export type TemplateRow = RowIn<typeof templateTable>;
 
 /** Why a queued job is not offered to agents: another job has its target, a freeze stops it, a limit is reached. */
 export type Held = 'busy' | 'gate' | 'concurrency';
@@ -309,6 +316,7 @@ export const enrolmentTable = defineTable('enrolment', { agent: text(), pool: te
 export const tables: Table<any>[] = [
   targetTable,
   releaseTable,
+  templateTable,
   jobTable,
   rolloutTable,
   decisionTable,

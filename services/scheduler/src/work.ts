@@ -10,12 +10,14 @@ import {
   rolloutTable,
   targetTable,
   measurementTable,
+  templateTable,
   type JobRow,
   type MeasurementRow,
   type QuarantineRow,
   type ReleaseRow,
   type RolloutRow,
   type TargetRow,
+  type TemplateRow,
 } from './tables.js';
 import type { World } from './world.js';
 
@@ -49,6 +51,8 @@ export class Work {
   readonly ended: { row: JobRow; withdrawn: boolean }[] = [];
   readonly queued: JobRow[] = [];
   readonly measured: MeasurementRow[] = [];
+  /** Executor templates that releases of this work were made of and that may not be stored yet. */
+  readonly templates = new Map<string, TemplateRow>();
   /** Places where something became free to go: their plan is made again before the end. */
   readonly replan = new Map<string, Place>();
   /** Places where a job left its target or its slot: what was held back there is looked at again before the end. */
@@ -206,6 +210,7 @@ export class Work {
    * one may take it.
    */
   async flush(): Promise<void> {
+    if (this.templates.size > 0) await this.tx.insert(templateTable, [...this.templates.values()]);
     await this.rollouts.flush(this.tx);
     await this.releases.flush(this.tx);
     await this.jobs.flush(this.tx);

@@ -17,6 +17,8 @@ export interface World {
   mirror: InventoryMirror;
   decisions: DecisionCache;
   plans: PlanCache;
+  /** Ids of executor templates that are stored for certain. */
+  templates: Set<string>;
   /** Rollouts that could not be planned, by place, for people to see. */
   problems: Map<string, string>;
   leaseMs: number;

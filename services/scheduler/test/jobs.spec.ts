@@ -217,6 +217,20 @@ describe('jobs', () => {
     await expect(mesh.ask('scheduler.cancel', { job: 'nope' }, ada)).rejects.toMatchObject({ code: 'scheduler.job.missing' });
   });
 
+  it('tells the agent to renew at once when its job is asked to stop, and nobody when nothing is held', async () => {
+    const mesh = await new Mesh({ hosts: 2 }).begin();
+    await mesh.release('1.0.0');
+    const [held, waiting] = await mesh.offered();
+    await mesh.granted('anna', held!.id);
+    await mesh.ask('scheduler.cancel', { job: waiting!.id });
+    expect(mesh.nudged).toEqual([]);
+    await mesh.ask('scheduler.cancel', { job: held!.id });
+    expect(mesh.nudged).toEqual(['anna']);
+    await mesh.ask('scheduler.cancel', { job: held!.id });
+    expect(mesh.nudged).toEqual(['anna']);
+    expect((await mesh.renew('anna', held!.id, 1)).go).toBe('cancel');
+  });
+
   it('rejects a job whose templates have no value, with the reason, before it reaches an agent', async () => {
     const mesh = await new Mesh({ hosts: 1, executor: { type: 'command', run: ['{{ resource.config.adress }}'] } }).begin();
     await mesh.release('1.0.0', { rollback: { kind: 'rollback', on: ['jobFailure'], scope: 'target' } });

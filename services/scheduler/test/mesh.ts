@@ -79,6 +79,8 @@ export class Mesh {
   now = START;
   readonly store: Store;
   parts: ServiceParts;
+  /** Agents that were told to renew now. */
+  readonly nudged: string[] = [];
   private readonly changes: InventoryChange[] = [];
   private readonly numbers = new Map<string, number>();
   private readonly hosts: string[];
@@ -113,6 +115,7 @@ export class Mesh {
         })) as never,
       },
       nudge: () => undefined,
+      nudgeAgent: (agent) => void this.nudged.push(agent),
     });
   }
 

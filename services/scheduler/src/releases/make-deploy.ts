@@ -6,6 +6,7 @@ import {
   SlipwayError,
   type ConcurrencyRule,
   type DeploymentDoc,
+  type ExecutorSpec,
   type JsonObject,
   type Obligations,
   type ResourceDoc,
@@ -25,6 +26,8 @@ export interface DeployOf {
   rollback: boolean;
   /** The job of the release that it restores: exactly what was rendered then goes again, instead of what the templates give now. */
   restores?: Pick<JobRow, 'id' | 'releaseId' | 'pool' | 'config'>;
+  /** The executor's template of the release that it brings back; absent: what the deployment declares now. */
+  template?: ExecutorSpec;
   /** Why it cannot be run at all, found before: the job is made all the same, `rejected`, so that the reason is on record. */
   problem?: string;
 }
@@ -59,9 +62,11 @@ export function makeDeploy(work: Work, of: DeployOf): JobRow {
     of.problem === undefined
       ? of.restores
         ? asItWas(of.restores, names)
-        : render(work, names, release.variables)
+        : render(work, names, release.variables, of.template)
       : { problem: of.problem };
-  release.fingerprint ??= fingerprintOf(work, names, release.variables, rendered);
+  const template = of.template ?? work.inventory.deployments.get(deployment)?.executor;
+  release.fingerprint ??= fingerprintOf(work, names, release.variables, rendered, of.template);
+  if (template) release.template = keepTemplate(work, template);
   const ready = 'pool' in rendered;
   const { leaseMs } = work.world;
   const { pickupMs, runMs, silenceMs } = obligations.timeouts;
@@ -70,7 +75,7 @@ export function makeDeploy(work: Work, of: DeployOf): JobRow {
       ...names,
       ...(of.rolloutId === undefined ? {} : { rolloutId: of.rolloutId }),
       pool: ready ? rendered.pool : '',
-      executor: work.inventory.deployments.get(deployment)?.executor.type ?? '',
+      executor: (ready ? rendered.config.type : template?.type) ?? '',
       limits: { pickupMs, runMs, silenceMs, leaseMs },
       retry: obligations.retry,
     },
@@ -91,7 +96,25 @@ export function makeDeploy(work: Work, of: DeployOf): JobRow {
   return work.jobs.add(row);
 }
 
-function render(work: Work, names: Parameters<typeof activationOf>[1], variables: JsonObject): Rendered | { problem: string } {
+const templateIds = new WeakMap<ExecutorSpec, string>();
+
+/** The id under which this template is kept for the rollbacks to come. */
+function keepTemplate(work: Work, executor: ExecutorSpec): string {
+  let id = templateIds.get(executor);
+  if (id === undefined) {
+    id = createHash('sha256').update(stableJson(executor)).digest('hex').slice(0, 32);
+    templateIds.set(executor, id);
+  }
+  if (!work.world.templates.has(id)) work.templates.set(id, { id, executor });
+  return id;
+}
+
+function render(
+  work: Work,
+  names: Parameters<typeof activationOf>[1],
+  variables: JsonObject,
+  template?: ExecutorSpec,
+): Rendered | { problem: string } {
   const deployment = work.inventory.deployments.get(names.deployment);
   if (!deployment) return { problem: `deployment ${names.deployment} has been removed` };
   if (!work.inventory.resources.has(names.resource)) return { problem: `resource ${names.resource} has been removed` };
@@ -103,7 +126,7 @@ function render(work: Work, names: Parameters<typeof activationOf>[1], variables
       return {
         problem: `pool "${String(pool)}", from ${deployment.pool}, is no name of a pool: lower-case letters, digits and inner dashes`,
       };
-    return { pool: slug.data, config: renderTemplate(deployment.executor, activation) as JobRow['config'] };
+    return { pool: slug.data, config: renderTemplate(template ?? deployment.executor, activation) as JobRow['config'] };
   } catch (error) {
     if (error instanceof SlipwayError) return { problem: error.message };
     throw error;
@@ -128,26 +151,33 @@ export function fingerprintNow(work: Work, names: Place & { resource: string; ve
 const NOBODY = { id: '', releaseId: '', kind: 'deploy', attempt: 1, rollback: false } as const;
 
 /** Equal for releases that give the same to the same executor in the same pool; the ids of job and release, which always differ, are left out. */
-function fingerprintOf(work: Work, names: Names, variables: JsonObject, rendered: Rendered | { problem: string }): string {
+function fingerprintOf(
+  work: Work,
+  names: Names,
+  variables: JsonObject,
+  rendered: Rendered | { problem: string },
+  template?: ExecutorSpec,
+): string {
   const deployment = work.inventory.deployments.get(names.deployment);
-  const own = 'pool' in rendered && names.id !== '' && deployment !== undefined && namesItself(deployment);
-  const told = own ? render(work, { ...names, ...NOBODY }, variables) : rendered;
+  const own = 'pool' in rendered && names.id !== '' && deployment !== undefined && namesItself(deployment, template);
+  const told = own ? render(work, { ...names, ...NOBODY }, variables, template) : rendered;
   return createHash('sha256')
     .update(stableJson([names.versionId, variables, told]))
     .digest('hex')
     .slice(0, 32);
 }
 
-const selfNaming = new WeakMap<DeploymentDoc, boolean>();
+const NAMES_ITSELF = /\{\{[^]*\b(job|release)\b/;
+const selfNaming = new WeakMap<ExecutorSpec, boolean>();
 
 /** Whether its templates may write the job or the release into the config. */
-function namesItself(deployment: DeploymentDoc): boolean {
-  let names = selfNaming.get(deployment);
+function namesItself({ pool, executor }: DeploymentDoc, template: ExecutorSpec = executor): boolean {
+  let names = selfNaming.get(template);
   if (names === undefined) {
-    names = /\{\{[^]*\b(job|release)\b/.test(`${deployment.pool} ${JSON.stringify(deployment.executor)}`);
-    selfNaming.set(deployment, names);
+    names = NAMES_ITSELF.test(JSON.stringify(template));
+    selfNaming.set(template, names);
   }
-  return names;
+  return names || NAMES_ITSELF.test(pool);
 }
 
 /** The variables of a deployment at a resource, or why they have no values. */

@@ -1,8 +1,8 @@
-import { planRollback, SlipwayError, type Obligations, type ReleaseRecord } from '@slipway/core';
+import { planRollback, SlipwayError, type ExecutorSpec, type Obligations, type ReleaseRecord } from '@slipway/core';
 import { admitJobs } from '../jobs/admit.js';
 import { makeDeploy } from '../releases/make-deploy.js';
 import { tellRelease } from '../releases/release-events.js';
-import { jobTable, releaseTable, type JobRow, type ReleaseRow, type RolloutRow, type TargetRow } from '../tables.js';
+import { jobTable, releaseTable, templateTable, type JobRow, type ReleaseRow, type RolloutRow, type TargetRow } from '../tables.js';
 import type { Place, Work } from '../work.js';
 
 /** One target that is to give a version back. */
@@ -34,7 +34,7 @@ export async function rollBackMembers(work: Work, row: RolloutRow, ordinals: rea
   await takeBack(work, row, orders, false);
 }
 
-const HISTORY_COLUMNS = ['id', 'deployment', 'environment', 'resource', 'versionId', 'version', 'versionSequence', 'rolloutId', 'restores', 'takesBack', 'fingerprint', 'revision', 'renewal', 'state', 'verified', 'createdAt', 'finishedAt', 'because', 'variables'] as const; // prettier-ignore
+const HISTORY_COLUMNS = ['id', 'deployment', 'environment', 'resource', 'versionId', 'version', 'versionSequence', 'rolloutId', 'restores', 'takesBack', 'template', 'fingerprint', 'revision', 'renewal', 'state', 'verified', 'createdAt', 'finishedAt', 'because', 'variables'] as const; // prettier-ignore
 
 /**
  * Bring targets of one place back to the last release that succeeded and was verified there (I9), with the variables it had. The version they
@@ -59,6 +59,7 @@ export async function takeBack(
   const history = Map.groupBy(work.releases.loaded(stored), (release) => release.resource);
   const untouched = byHand ? new Set<string>() : await untouchedBy(work, orders, history);
   const earlier = await earlierJobs(work, orders, history);
+  const templates = await templatesOf(work, stored);
   const back: JobRow[] = [];
   const none: { resource: string; because: string }[] = [];
   for (const order of orders) {
@@ -68,7 +69,9 @@ export async function takeBack(
       memberIs(work, order, 'r');
       continue;
     }
-    const outcome = await takeBackOne(work, place, order, { history: history.get(order.resource) ?? [], earlier, byHand });
+    const outcome = await takeBackOne(work, place, order, {
+      ...{ history: history.get(order.resource) ?? [], earlier, templates, byHand },
+    });
     if ('none' in outcome) none.push({ resource: order.resource, because: outcome.none });
     else back.push(outcome.job);
   }
@@ -77,6 +80,14 @@ export async function takeBack(
 }
 
 type Earlier = ReadonlyMap<string, JobRow>;
+type Templates = ReadonlyMap<string, ExecutorSpec>;
+
+/** The executor templates of these releases, by id. */
+async function templatesOf(work: Work, releases: readonly Pick<ReleaseRow, 'template'>[]): Promise<Templates> {
+  const id = [...new Set(releases.flatMap(({ template }) => template ?? []))];
+  const rows = id.length > 0 ? await work.tx.find(templateTable, { id }) : [];
+  return new Map(rows.map((row) => [row.id, row.executor]));
+}
 
 /** What the earlier releases of the same version gave to their executors, by release: a renewal that is taken back leaves it exactly as it was. */
 async function earlierJobs(work: Work, orders: readonly TakeBack[], history: ReadonlyMap<string, ReleaseRow[]>): Promise<Earlier> {
@@ -112,7 +123,7 @@ async function takeBackOne(
   work: Work,
   place: Place,
   order: TakeBack,
-  { history, earlier, byHand }: { history: ReleaseRow[]; earlier: Earlier; byHand: boolean },
+  { history, earlier, templates, byHand }: { history: ReleaseRow[]; earlier: Earlier; templates: Templates; byHand: boolean },
 ): Promise<{ job: JobRow } | { none: string }> {
   const { deployment, environment } = place;
   const { resource, versionId, version, because, renewal = false } = order;
@@ -144,6 +155,7 @@ async function takeBackOne(
   });
   const { obligations, rolloutId, ordinal } = order;
   const restores = renewal ? earlier.get(old.id) : undefined;
+  const template = old.template === undefined ? undefined : templates.get(old.template);
   const job = makeDeploy(work, {
     release,
     obligations,
@@ -151,6 +163,7 @@ async function takeBackOne(
     ...(rolloutId === undefined ? {} : { rolloutId }),
     ...(ordinal === undefined ? {} : { ordinal }),
     ...(restores ? { restores } : {}),
+    ...(template ? { template } : {}),
   });
   return { job };
 }

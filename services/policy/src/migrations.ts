@@ -21,4 +21,11 @@ export const migrations: readonly MigrationStep[] = [
       'create index "target_fact_revision" on "target_fact" ("revision")',
     ],
   },
+  {
+    name: '0002_facts_of_people',
+    sql: [
+      'create table "people_fact" ("id" text collate "C" not null, "kind" text collate "C" not null, "revision" bigint not null, "fact" json not null, "tag" text collate "C", "expires_at" timestamptz, "ended_at" timestamptz, "ended" json, primary key ("id"))',
+      'create index "people_fact_in_force" on "people_fact" ("ended_at", "expires_at")',
+    ],
+  },
 ];

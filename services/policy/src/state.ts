@@ -2,6 +2,8 @@ import type { Inventory, TargetFact } from '@slipway/core';
 import { InventoryMirror } from '@slipway/persistence';
 import type { Tx } from '@slipway/persistence';
 import { TargetFacts } from './facts/target-facts.js';
+import { PeopleFacts } from './facts-of-people/people-facts.js';
+import type { PeopleSnapshot } from './facts-of-people/people-facts.js';
 
 type Reader = Pick<Tx, 'find' | 'count'>;
 
@@ -9,6 +11,7 @@ type Reader = Pick<Tx, 'find' | 'count'>;
 export class State {
   readonly mirror = new InventoryMirror();
   readonly targetFacts = new TargetFacts();
+  readonly peopleFacts = new PeopleFacts();
 
   /** Read it without awaiting in between. */
   get inventory(): Inventory {
@@ -19,8 +22,19 @@ export class State {
     return this.targetFacts.all;
   }
 
+  /** What people decided, as last read. */
+  get people(): PeopleSnapshot {
+    return this.peopleFacts.now;
+  }
+
   async sync(reader: Reader): Promise<void> {
     await this.mirror.current(reader);
+    await this.syncFacts(reader);
+  }
+
+  /** All but the inventory. */
+  async syncFacts(reader: Reader): Promise<void> {
     await this.targetFacts.sync(reader);
+    await this.peopleFacts.sync(reader);
   }
 }

@@ -1,4 +1,5 @@
-import type { ApprovalFact, NumberedDecision, TargetFact, VersionOutcome } from '@slipway/core';
+import type { Ended } from '@slipway/contracts';
+import type { ApprovalFact, FreezeFact, NumberedDecision, OverrideFact, PinFact, TargetFact, VersionOutcome } from '@slipway/core';
 import { bigint, boolean, defineTable, instant, integer, inventoryTables, json, nullable, text } from '@slipway/persistence';
 import type { Table } from '@slipway/persistence';
 
@@ -42,6 +43,27 @@ export const approvalTable = defineTable(
 );
 
 export type ApprovalRow = RowIn<typeof approvalTable>;
+
+export type PeopleFactKind = 'freeze' | 'pin' | 'override';
+
+/** Freezes, pins and overrides. What has ended stays, so that it can be told; nothing of a fact changes but its end. */
+export const peopleFactTable = defineTable(
+  'people_fact',
+  {
+    id: text(),
+    kind: text<PeopleFactKind>(),
+    /** Of its last change, in the one order of all of them. */
+    revision: bigint(),
+    fact: json<FreezeFact | PinFact | OverrideFact>(),
+    /** Of the version that it names. */
+    tag: nullable(text()),
+    expiresAt: nullable(instant()),
+    endedAt: nullable(instant()),
+    ended: nullable(json<Ended>()),
+  },
+  { key: ['id'], indexes: [{ name: 'people_fact_in_force', columns: ['endedAt', 'expiresAt'] }] },
+);
+export type PeopleFactRow = RowIn<typeof peopleFactTable>;
 
 /** The open decisions: what was last published of each version that still is a candidate. */
 export const decisionTable = defineTable(
@@ -107,4 +129,13 @@ export const dirtyTable = defineTable(
 );
 
 /** All tables of the service's schema. */
-export const tables: Table<any>[] = [...inventoryTables, headTable, targetFactTable, approvalTable, decisionTable, pairTable, dirtyTable]; // eslint-disable-line @typescript-eslint/no-explicit-any -- a list of tables of different rows
+export const tables: Table<any>[] = [
+  ...inventoryTables,
+  headTable,
+  targetFactTable,
+  approvalTable,
+  peopleFactTable,
+  decisionTable,
+  pairTable,
+  dirtyTable,
+]; // eslint-disable-line @typescript-eslint/no-explicit-any -- a list of tables of different rows

@@ -12,6 +12,7 @@ import type { Judged } from './judge-pair.js';
 import { LEVEL } from './marks.js';
 import type { Level, Mark, Marks } from './marks.js';
 import { TargetLists, viewPair } from './view-pair.js';
+import type { PeopleSnapshot } from '../facts-of-people/people-facts.js';
 import { factOfApproval } from '../approvals/approval-fact.js';
 
 /** Pairs judged in one transaction. */
@@ -33,6 +34,8 @@ export interface DecideOptions {
   marks?: Marks;
   /** The transaction has just absorbed changes of the inventory, and holds its lock: the mirror is level. */
   absorbed?: boolean;
+  /** What people decided, as this very transaction leaves it. */
+  people?: PeopleSnapshot;
 }
 
 /** Makes the decisions: reads what is known under the pairs' locks, judges, writes and publishes what changed. */
@@ -108,13 +111,15 @@ export class Decider {
    */
   async decide(tx: Tx, pairs: readonly Pair[], options: DecideOptions = {}): Promise<NumberedDecision[]> {
     await tx.lock(...pairs.map((pair) => `policy.pair:${pairKey(pair)}`));
-    if (options.absorbed === true) await this.state.targetFacts.sync(tx);
+    if (options.absorbed === true) await this.state.syncFacts(tx);
     else await this.state.sync(tx);
     const where = pairsWhere(pairs);
     const dirty = byPair(pairs, options.level === undefined && options.marks === undefined ? await tx.find(dirtyTable, where) : []);
     const rows = byPair(pairs, await tx.find(pairTable, where));
     const approvals = byPair(pairs, this.someoneApproves() ? await tx.find(approvalTable, where) : []);
     const now = this.deps.clock.now();
+    const { inventory, facts: targetFacts, people: known } = this.state;
+    const people = options.people ?? known;
     const judged: Judged[] = [];
     for (const pair of pairs) {
       const key = pairKey(pair);
@@ -125,7 +130,7 @@ export class Decider {
       const level = options.level ?? (timeCame ? LEVEL.judge : marked);
       if (level === undefined) continue;
       const facts: ApprovalFact[] = (approvals.get(key) ?? []).map(factOfApproval);
-      const view = viewPair(this.state, this.targetLists, pair, facts);
+      const view = viewPair({ inventory, facts: targetFacts, people }, this.targetLists, pair, facts, now);
       judged.push(judgePair(pair, view, row, { level, now, inventoryRevision: this.state.inventory.revision }));
     }
     this.timed ||= judged.some(

@@ -1,11 +1,13 @@
-import { candidateVersions, targetKey } from '@slipway/core';
+import { candidateVersions, pinsAt, targetKey } from '@slipway/core';
 import type { ApprovalFact, DecisionInput, Inventory, InventoryTargets, ResourceDoc, TargetFact, Version } from '@slipway/core';
+import type { PeopleSnapshot } from '../facts-of-people/people-facts.js';
 import type { Pair } from '../pairs.js';
 
 /** What a process knows of the world: its mirror of the inventory and its projection of the facts. */
 export interface World {
   inventory: Inventory;
   facts: ReadonlyMap<string, TargetFact>;
+  people: PeopleSnapshot;
 }
 
 /** One pair as it is judged: all that the evaluator may read, but for the version. */
@@ -15,17 +17,28 @@ export interface PairView {
   candidates: Version[];
   /** Revision of the last change that concerns any of the targets. */
   targetsRevision: number;
+  /** Versions that something here is pinned to. */
+  pinned: ReadonlySet<string>;
 }
 
+const NONE: ReadonlySet<string> = new Set();
+
 /** The view of a pair, or undefined when it has no targets (any more). Nothing is copied that is as long as the inventory. */
-export function viewPair(world: World, targetsOf: TargetLists, pair: Pair, approvals: readonly ApprovalFact[]): PairView | undefined {
-  const { inventory, facts } = world;
+export function viewPair(
+  world: World,
+  targetsOf: TargetLists,
+  pair: Pair,
+  approvals: readonly ApprovalFact[],
+  now: number,
+): PairView | undefined {
+  const { inventory, facts, people } = world;
   const deployment = inventory.deployments.get(pair.deployment);
   const environment = inventory.environments.get(pair.environment);
   const system = environment && inventory.systems.get(environment.system);
   const targets = inventory.targets(pair.deployment, pair.environment);
   if (!deployment || !environment || !system || targets === undefined || targets.size === 0) return undefined;
   const list = targetsOf.list(inventory, targets);
+  const pinned = pinsAt(people.pins, pair, now)?.versions ?? NONE;
   const { oldest, moved } = runningAt(world, pair, list, targets);
   return {
     input: {
@@ -39,13 +52,13 @@ export function viewPair(world: World, targetsOf: TargetLists, pair: Pair, appro
       versions: inventory.versions.byIds,
       policies: [...inventory.policies.values()],
       approvals: [...approvals],
-      // Their commands come with a later issue; until then there are none anywhere.
-      overrides: [],
-      freezes: [],
-      pins: [],
+      overrides: people.overrides.filter((override) => override.deployment === pair.deployment),
+      freezes: people.freezes,
+      pins: people.pins.filter((pin) => pin.deployment === pair.deployment && pin.environment === pair.environment),
     },
-    candidates: candidateVersions(inventory.versions.of(pair.deployment), oldest, moved),
+    candidates: candidateVersions(inventory.versions.of(pair.deployment), oldest, moved, pinned),
     targetsRevision: list.revision,
+    pinned,
   };
 }
 

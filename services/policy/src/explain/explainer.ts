@@ -73,7 +73,7 @@ export class Explainer {
 
   private async view(reader: Reader, pair: Pair, resource?: string): Promise<PairView | undefined> {
     const rows = await reader.find(approvalTable, { ...pair });
-    const view = viewPair(this.state, this.targetLists, pair, rows.map(factOfApproval));
+    const view = viewPair(this.state, this.targetLists, pair, rows.map(factOfApproval), this.deps.clock.now());
     if (view === undefined || resource === undefined) return view;
     const targets = view.input.targets.filter((t) => t.identifier === resource);
     return targets.length === 0 ? undefined : { ...view, input: { ...view.input, targets } };
@@ -88,7 +88,7 @@ export class Explainer {
       version !== undefined
         ? [version]
         : view.candidates.length > 0
-          ? view.candidates.slice(0, VERSIONS_EXPLAINED_MAX)
+          ? pinnedFirst(view).slice(0, VERSIONS_EXPLAINED_MAX)
           : newestRunning === undefined
             ? []
             : [newestRunning];
@@ -101,6 +101,12 @@ export class Explainer {
       };
     });
   }
+}
+
+/** Where something is pinned, what it is pinned to is what people want to know. */
+function pinnedFirst({ candidates, pinned }: PairView): readonly Version[] {
+  if (pinned.size === 0) return candidates;
+  return [...candidates.filter((v) => pinned.has(v.id)), ...candidates.filter((v) => !pinned.has(v.id))];
 }
 
 function nothingThere(request: ParsedRequestOf<'policy.explain'>): SlipwayError {

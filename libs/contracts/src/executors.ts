@@ -1,3 +1,4 @@
+import { SECRET_REFERENCE } from '@slipway/core';
 import { z } from 'zod';
 import { durationSchema } from './durations.js';
 
@@ -19,10 +20,7 @@ const environment = z.record(
 /** Names a secret that the agent resolves at its own site: never the secret itself. The message does not repeat what was written, which may be one. */
 export const secretReferenceSchema = z
   .string()
-  .regex(
-    /^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|command:.+)$/,
-    'what stands here is not a reference to a secret; write env:NAME, file:/path or command:program arguments',
-  );
+  .regex(SECRET_REFERENCE, 'what stands here is not a reference to a secret; write env:NAME, file:/path or command:program arguments');
 
 /** What `observe` may answer with its exit status; every other status means `unknown`. */
 export const OBSERVE_EXIT = { succeeded: 0, notStarted: 10, failed: 20, running: 30 } as const;

@@ -180,7 +180,10 @@ describe('mistakes in documents', () => {
   });
 
   it.each([
-    ['name: x\n', 'm.yaml:1:1  kind: is missing; write one of System, Environment, Deployment, Resource, Resources, Policy, Metric'],
+    [
+      'name: x\n',
+      'm.yaml:1:1  kind: is missing; write one of System, Environment, Deployment, Resource, Resources, Policy, Metric, VariableSet',
+    ],
     ['- a\n', 'm.yaml:1:1: is ["a"]; write an object that begins with kind:, like kind: System'],
     [
       'kind: System\nname: Shop\n',
@@ -237,7 +240,9 @@ describe('mistakes in documents', () => {
   });
 
   it('let a field pass whose template is known only when it is rendered', () => {
-    expect(problems(deployment('{ type: command, run: [a], timeout: "{{ variables.timeout }}" }'))).toEqual([]);
+    expect(
+      problems(deployment('{ type: command, run: [a], timeout: "{{ variables.timeout }}" }', 'variables: { timeout: { type: string } }\n')),
+    ).toEqual([]);
   });
 });
 

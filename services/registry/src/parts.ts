@@ -12,6 +12,7 @@ import { applyDocuments } from './apply/apply.js';
 import { readFeed } from './feed/feed.js';
 import { getDocument, listDocuments } from './inventory/answer-get-list.js';
 import { KnownInventory } from './inventory/known-inventory.js';
+import { showVariables } from './inventory/show-variables.js';
 import { ciConsumer } from './versions/ci-consumer.js';
 import { publishVersions, setVersionStatus } from './versions/publish.js';
 
@@ -34,6 +35,7 @@ export function createRegistry(deps: RegistryDeps): ServiceParts {
       'registry.apply': (request, caller) => applyDocuments(applying, request, caller.name),
       'registry.get': (request) => getDocument(known, request),
       'registry.list': (request) => listDocuments(known, request),
+      'registry.variables': (request) => showVariables(known, request),
       'registry.feed': (request) => readFeed(deps.store, request),
       'registry.publishVersion': async ({ deployment, version: payload }) => {
         const [result] = await publishVersions(versioning, [{ deployment, payload }]);

@@ -1,13 +1,17 @@
 import {
   checkExpression,
   checkTemplate,
+  compileExpression,
   METRIC_CONDITION_NAMES,
   POOL_NAMES,
   RESOURCE_NAMES,
   SET_SELECTOR_NAMES,
+  SlipwayError,
+  splitTemplate,
   TEMPLATE_NAMES,
   VALUE_SELECTOR_NAMES,
   VARIABLE_NAMES,
+  type CompiledExpression,
   type ExecutorSpec,
   type Json,
   type JsonObject,
@@ -16,6 +20,7 @@ import {
 import { checkExecutorConfig, checkProviderConfig, warnOfExecutor, warnOfProvider } from './config-check.js';
 import type { ReadDocument } from './read.js';
 import { metricUsesOf } from './resolve.js';
+import { didYouMean } from './suggest.js';
 import { valueAt, type DocumentPath, type DocumentProblem } from './source.js';
 
 /** Complains about a document at a path. */
@@ -55,21 +60,53 @@ function checkMetric(metric: Json | undefined, at: DocumentPath, complain: Compl
   if (warning !== undefined) warn([...at, 'provider', 'type'], warning);
 }
 
+/** What the deployment declares, defaults and values by selector with it. */
+function checkVariables(declared: JsonObject, complain: Complain): void {
+  for (const [name, variable] of Object.entries(declared)) {
+    const at = ['variables', name];
+    checkTemplates(valueAt(variable, ['default']), VARIABLE_NAMES, [...at, 'default'], complain);
+    const given = valueAt(variable, ['values']);
+    for (const [i, one] of Array.isArray(given) ? given.entries() : []) {
+      checkCel(valueAt(one, ['selector']), VALUE_SELECTOR_NAMES, [...at, 'values', i, 'selector'], complain);
+      checkTemplates(valueAt(one, ['value']), VARIABLE_NAMES, [...at, 'values', i, 'value'], complain);
+    }
+  }
+}
+
+/** Expressions in a text, as far as they can be read; what cannot was complained about. */
+function expressionsIn(text: string, isCondition: boolean): CompiledExpression[] {
+  try {
+    if (isCondition) return [compileExpression(text)];
+    return splitTemplate(text).flatMap((part) => ('source' in part ? compileExpression(part.source) : []));
+  } catch (error) {
+    if (error instanceof SlipwayError) return [];
+    throw error;
+  }
+}
+
+/** Variables that the deployment's own templates and conditions ask for, and that it does not declare: they would never have a value. */
+function checkUndeclared(value: Json, declared: readonly string[], complain: Complain): void {
+  const parts: DocumentPath[] = [['pool'], ['executor'], ['verification']];
+  for (const part of parts)
+    for (const { text, path } of texts(valueAt(value, part), part)) {
+      const isCondition = part[0] === 'verification' && /Condition$/.test(String(path.at(-1)));
+      if (!isCondition && !text.includes('{{')) continue;
+      const asked = expressionsIn(text, isCondition).flatMap(({ reads }) => reads.map((read) => read.split('.')));
+      for (const name of new Set(asked.flatMap(([root, name]) => (root === 'variables' && name !== undefined ? [name] : []))))
+        if (!declared.includes(name))
+          complain(path, `there is no variable ${name}; declare it under variables${didYouMean(name, declared)}`);
+    }
+}
+
 function checkDeployment(value: Json, complain: Complain, warn: Complain): void {
   const executor = valueAt(value, ['executor']) as ExecutorSpec;
   checkCel(valueAt(value, ['resources']), RESOURCE_NAMES, ['resources'], complain);
   checkTemplates(valueAt(value, ['pool']), POOL_NAMES, ['pool'], complain);
   for (const { path, message, about } of checkExecutorConfig(executor)) complain(['executor', ...path], message, about);
   checkTemplates(executor, TEMPLATE_NAMES, ['executor'], complain);
-  for (const [name, declared] of Object.entries((valueAt(value, ['variables']) ?? {}) as JsonObject)) {
-    const at = ['variables', name];
-    checkTemplates(valueAt(declared, ['default']), VARIABLE_NAMES, [...at, 'default'], complain);
-    const given = valueAt(declared, ['values']);
-    for (const [i, one] of Array.isArray(given) ? given.entries() : []) {
-      checkCel(valueAt(one, ['selector']), VALUE_SELECTOR_NAMES, [...at, 'values', i, 'selector'], complain);
-      checkTemplates(valueAt(one, ['value']), VARIABLE_NAMES, [...at, 'values', i, 'value'], complain);
-    }
-  }
+  const declared = (valueAt(value, ['variables']) ?? {}) as JsonObject;
+  checkVariables(declared, complain);
+  checkUndeclared(value, Object.keys(declared), complain);
   const warning = warnOfExecutor(executor.type);
   if (warning !== undefined) warn(['executor', 'type'], warning);
 }

@@ -1,14 +1,7 @@
 import type { Json, JsonObject, ResourceDoc } from '@slipway/core';
 import type { z } from 'zod';
 import { check, show, type Complaint } from './issues.js';
-import {
-  absentResourceSchema,
-  absentSchema,
-  documentSchemas,
-  type DocumentKind,
-  type InventoryKind,
-  type WrittenDocument,
-} from './kinds.js';
+import { absentResourceSchema, absentSchema, documentSchemas, inventoryKindOf, type DocumentKind, type WrittenDocument } from './kinds.js';
 import { didYouMean } from './suggest.js';
 import { formatPath, readSource, type DocumentPath, type DocumentProblem, type DocumentSource, type SourceFile } from './source.js';
 
@@ -72,7 +65,7 @@ function readDocument(source: DocumentSource, problems: DocumentProblem[]): Read
   }
   const name = String(kind === 'Resource' ? value['identifier'] : value['name']);
   const doc = value['state'] === 'absent' ? null : result.data;
-  return [{ written: { kind: kind.toLowerCase() as InventoryKind, name, doc } as WrittenDocument, value, title, problem }];
+  return [{ written: { kind: inventoryKindOf(kind as DocumentKind), name, doc } as WrittenDocument, value, title, problem }];
 }
 
 function readResources(source: DocumentSource, value: JsonObject, problems: DocumentProblem[]): ReadDocument[] {

@@ -6,9 +6,11 @@ const FIELDS: Record<string, readonly string[] | null> = {
   system: ['name', 'description'],
   environment: ['name', 'system', 'description', 'metadata'],
   deployment: ['name', 'system', 'description', 'pool', 'metadata'],
-  resource: ['identifier', 'name', 'kind', 'version', 'metadata', 'config', 'variables', 'provider'],
+  resource: ['identifier', 'name', 'kind', 'version', 'metadata', 'config', 'variables', 'relations', 'provider'],
   version: ['id', 'deployment', 'tag', 'name', 'status', 'sequence', 'config', 'metadata', 'message', 'author', 'createdAt'],
   running: ['version', 'tag', 'verified', 'since'],
+  job: ['id', 'action', 'attempt', 'rollback', 'weight', 'slot'],
+  release: ['id'],
 };
 
 /** Fields of a root name, or undefined when they are not fixed. */
@@ -27,6 +29,12 @@ export const SCOPE_NAMES = ['deployment', 'environment', 'resource'] as const;
 /** Names a pool template sees. */
 export const POOL_NAMES = ['resource', 'environment', 'deployment'] as const;
 /** Names an executor's or a metric's template sees. */
-export const TEMPLATE_NAMES = ['job', 'version', 'release', 'deployment', 'environment', 'resource', 'variables'] as const;
+export const TEMPLATE_NAMES = ['job', 'version', 'release', 'deployment', 'environment', 'resource', 'variables', 'relations'] as const;
+/** Names the value of a variable sees, when it is a template. */
+export const VARIABLE_NAMES = ['deployment', 'environment', 'resource', 'relations'] as const;
+/** Names the selector of a deployment's own value for a variable sees. */
+export const VALUE_SELECTOR_NAMES = ['environment', 'resource'] as const;
+/** Names the selector of a variable set sees. */
+export const SET_SELECTOR_NAMES = ['deployment', 'environment', 'resource'] as const;
 /** Names a metric's condition sees. */
 export const METRIC_CONDITION_NAMES = ['result', ...TEMPLATE_NAMES] as const;

@@ -17,7 +17,16 @@ const FIELD_TYPES: Record<string, Record<string, CelType>> = {
   system: NAMED,
   environment: NAMED,
   deployment: { ...NAMED, pool: 'text' },
-  resource: { ...NAMED, identifier: 'text', kind: 'text', version: 'text', provider: 'text', config: 'map', variables: 'map' },
+  resource: {
+    ...NAMED,
+    identifier: 'text',
+    kind: 'text',
+    version: 'text',
+    provider: 'text',
+    config: 'map',
+    variables: 'map',
+    relations: 'texts',
+  },
   version: {
     ...{ id: 'text', deployment: 'text', tag: 'text', name: 'text', status: 'text', message: 'text', author: 'text' },
     ...{ sequence: 'number', createdAt: 'number', config: 'map', metadata: 'texts' },

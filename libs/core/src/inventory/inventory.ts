@@ -1,8 +1,17 @@
 import { SlipwayError } from '../errors.js';
-import type { DeploymentDoc, EnvironmentDoc, InventoryChange, InventoryItem, ResourceDoc, SystemDoc } from '../model/inventory.js';
+import type {
+  DeploymentDoc,
+  EnvironmentDoc,
+  InventoryChange,
+  InventoryItem,
+  ResourceDoc,
+  SystemDoc,
+  VariableSetDoc,
+} from '../model/inventory.js';
 import type { MetricSpec } from '../model/metric.js';
 import type { PolicyDoc } from '../model/policy.js';
 import { InventoryTargets, type RevisionSource } from './inventory-targets.js';
+import { RelationIndex } from './relation-index.js';
 import { VersionHistory } from './version-history.js';
 import { StringPool } from './string-pool.js';
 
@@ -24,6 +33,7 @@ export class Inventory implements RevisionSource {
   private readonly resourceDocs = new Map<string, ResourceDoc>();
   private readonly policyDocs = new Map<string, PolicyDoc>();
   private readonly metricSpecs = new Map<string, MetricSpec>();
+  private readonly variableSetDocs = new Map<string, VariableSetDoc>();
   private readonly revisions = {
     environment: new Map<string, number>(),
     deployment: new Map<string, number>(),
@@ -31,6 +41,7 @@ export class Inventory implements RevisionSource {
   };
   /** deployment → environment → targets. */
   private readonly byDeployment = new Map<string, Map<string, InventoryTargets>>();
+  private readonly relations = new RelationIndex();
   private readonly strings = new StringPool();
   private reached = 0;
   readonly versions = new VersionHistory();
@@ -56,6 +67,9 @@ export class Inventory implements RevisionSource {
   get metrics(): ReadonlyMap<string, MetricSpec> {
     return this.metricSpecs;
   }
+  get variableSets(): ReadonlyMap<string, VariableSetDoc> {
+    return this.variableSetDocs;
+  }
 
   /** The targets of one pair; undefined when it never had any. */
   targets(deployment: string, environment: string): InventoryTargets | undefined {
@@ -68,9 +82,14 @@ export class Inventory implements RevisionSource {
     for (const environments of this.byDeployment.values()) yield* environments.values();
   }
 
-  /** The revision of the last change that concerns a target (it was added; its resource, deployment or environment changed); undefined when there is no such target. */
+  /** The revision of the last change that concerns a target (it was added; its resource or one that it relates to, its deployment or environment changed); undefined when there is no such target. */
   targetRevision(deployment: string, environment: string, resource: string): number | undefined {
     return this.targets(deployment, environment)?.revisionOf(resource);
+  }
+
+  /** Identifiers of the resources that relate to this one. */
+  relatedTo(resource: string): Iterable<string> {
+    return this.relations.to(resource);
   }
 
   /** Apply the next change; one that is here already changes nothing (and still tells what it concerns). Throws `core.inventory.gap` when one before it is missing. */
@@ -112,12 +131,15 @@ export class Inventory implements RevisionSource {
         const identifier = this.resourceDocs.get(item.name)?.identifier ?? item.name;
         if (item.doc === null) this.revisions.resource.delete(identifier);
         else this.revisions.resource.set(identifier, revision);
+        this.relations.put(identifier, item.doc?.relations);
         return this.place(this.resourceDocs, identifier, item.doc === null ? null : this.lean(identifier, item.doc));
       }
       case 'policy':
         return this.place(this.policyDocs, item.name, item.doc);
       case 'metric':
         return this.place(this.metricSpecs, item.name, item.doc);
+      case 'variableSet':
+        return this.place(this.variableSetDocs, item.name, item.doc);
       case 'version':
         return this.versions.put(item.doc);
     }
@@ -142,8 +164,11 @@ export class Inventory implements RevisionSource {
     return Math.max(this.revisions.deployment.get(deployment) ?? 0, this.revisions.environment.get(environment) ?? 0);
   }
 
+  /** The later of the last changes of a resource and of those that it relates to: templates see them as its own. */
   resourceRevision(resource: string): number {
-    return this.revisions.resource.get(resource) ?? 0;
+    const own = this.revisions.resource.get(resource) ?? 0;
+    const related = this.relations.of(resource);
+    return related ? related.reduce((latest, other) => Math.max(latest, this.revisions.resource.get(other) ?? 0), own) : own;
   }
 
   /** What a change concerns, as the inventory stands now. Rules look from one pair of a system at its others, so whole systems are concerned by all but resources and versions. */
@@ -154,8 +179,13 @@ export class Inventory implements RevisionSource {
         return { pairs: [...this.pairs()], all: true };
       case 'version':
         return { pairs: [...this.pairs(item.doc.deployment)], all: false };
-      case 'resource':
-        return { pairs: [...this.pairs()].filter((targets) => targets.has(item.name)), all: false };
+      case 'resource': {
+        const concerned = [item.name, ...this.relations.to(item.name)];
+        return { pairs: [...this.pairs()].filter((targets) => concerned.some((resource) => targets.has(resource))), all: false };
+      }
+      case 'variableSet':
+        // It changes nothing by itself: the deployments that take a value from it come with it, changed.
+        return { pairs: [], all: false };
       case 'system':
         return this.inSystem(item.name);
       case 'environment':
@@ -194,6 +224,7 @@ export class Inventory implements RevisionSource {
       metadata: this.strings.keepValues(doc.metadata),
       config: this.strings.keepValues(doc.config),
       variables: this.strings.keepValues(doc.variables),
+      ...(doc.relations === undefined ? {} : { relations: this.strings.keepValues(doc.relations) }),
       ...(doc.provider === undefined ? {} : { provider: this.strings.keep(doc.provider) }),
     };
   }

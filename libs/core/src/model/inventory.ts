@@ -24,11 +24,33 @@ export interface EnvironmentDoc {
   metadata: Record<string, string>;
 }
 
-/** How a variable is declared on a deployment; values come from resource, then default (variables/resolve.ts). */
+/** How a variable is declared on a deployment; who gives it its value at a target is told in variables/resolve.ts. Values may hold templates. */
 export interface VariableDeclaration {
-  type: 'string' | 'integer' | 'number' | 'boolean' | 'object' | 'list';
+  /** `secret`: the value is a reference that the agent resolves, never the secret itself. */
+  type: 'string' | 'integer' | 'number' | 'boolean' | 'object' | 'list' | 'secret';
   default?: Json;
   required?: boolean;
+  /** What the deployment gives it where a selector matches. */
+  values?: VariableValue[];
+}
+
+/** A value for the targets that its selector picks; of those that match the highest priority counts, at equal priority the first written. */
+export interface VariableValue {
+  /** CEL over `environment`, `resource`. */
+  selector: string;
+  value: Json;
+  priority: number;
+}
+
+/** Values that many deployments share, for the targets that its selector picks. */
+export interface VariableSetDoc {
+  name: string;
+  description?: string;
+  /** CEL over `deployment`, `environment`, `resource`. */
+  selector: string;
+  /** The higher one counts, at equal priority the first by name. */
+  priority: number;
+  variables: Record<string, Json>;
 }
 
 /** Executor type and its config template; every string in it may hold `{{ CEL }}`. */
@@ -46,6 +68,8 @@ export interface DeploymentDoc {
   pool: string;
   executor: ExecutorSpec;
   variables: Record<string, VariableDeclaration>;
+  /** Filled in by the registry: the sets that give a value to a variable declared here, with those values only. */
+  variableSets?: VariableSetDoc[];
   /** Measured after every job at a target, beside what policies add. */
   verification: MetricSpec[];
   retry?: RetrySpec;
@@ -63,6 +87,8 @@ export interface ResourceDoc {
   metadata: Record<string, string>;
   config: JsonObject;
   variables: Record<string, Json>;
+  /** Name → identifier of the resource that it stands for: `database` → `par-db-1`. Templates see those as `relations.database`. */
+  relations?: Record<string, string>;
   provider?: string;
 }
 
@@ -109,6 +135,7 @@ export type InventoryItem =
   | { kind: 'resource'; name: string; doc: ResourceDoc | null }
   | { kind: 'policy'; name: string; doc: PolicyDoc | null }
   | { kind: 'metric'; name: string; doc: MetricSpec | null }
+  | { kind: 'variableSet'; name: string; doc: VariableSetDoc | null }
   | { kind: 'version'; name: string; doc: Version }
   | { kind: 'targets'; name: string; doc: TargetsChange };
 

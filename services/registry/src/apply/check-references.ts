@@ -7,7 +7,7 @@ import {
   type WrittenDeployment,
   type WrittenPolicy,
 } from '@slipway/contracts';
-import type { DeploymentDoc, EnvironmentDoc } from '@slipway/core';
+import type { DeploymentDoc, EnvironmentDoc, ResourceDoc } from '@slipway/core';
 import type { NextInventory } from './next-inventory.js';
 
 function missing(next: NextInventory, kind: InventoryKind, name: string): string {
@@ -32,6 +32,11 @@ function checkRemoval(document: ReadDocument, next: NextInventory): DocumentProb
         if (uses.some(({ use }) => use.template === name)) users.push(`${user} ${name_}`);
       }
   }
+  if (kind === 'resource')
+    for (const other of next.known.all.relatedTo(name)) {
+      const relating = next.doc('resource', other) as unknown as ResourceDoc | undefined;
+      if (Object.values(relating?.relations ?? {}).includes(name)) users.push(other);
+    }
   if (users.length === 0) return [];
   return [
     document.problem(
@@ -48,6 +53,10 @@ export function checkReferences(document: ReadDocument, next: NextInventory): Do
   const problems: DocumentProblem[] = [];
   if (written.kind === 'environment' || written.kind === 'deployment') {
     if (!next.has('system', written.doc.system)) problems.push(document.problem(['system'], missing(next, 'system', written.doc.system)));
+  }
+  if (written.kind === 'resource') {
+    for (const [relation, other] of Object.entries(written.doc.relations ?? {}))
+      if (!next.has('resource', other)) problems.push(document.problem(['relations', relation], missing(next, 'resource', other)));
   }
   if (written.kind === 'deployment' || written.kind === 'policy') {
     for (const { use, path } of metricUsesOf(written.doc))

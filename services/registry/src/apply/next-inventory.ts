@@ -1,5 +1,5 @@
 import { resolveDeployment, resolvePolicy, type InventoryKind, type WrittenDeployment, type WrittenPolicy } from '@slipway/contracts';
-import type { DeploymentDoc, EnvironmentDoc, Json, MetricSpec, PolicyDoc, ResourceDoc } from '@slipway/core';
+import type { DeploymentDoc, EnvironmentDoc, Json, MetricSpec, PolicyDoc, ResourceDoc, VariableSetDoc } from '@slipway/core';
 import type { KnownInventory } from '../inventory/known-inventory.js';
 
 interface Planned {
@@ -68,22 +68,38 @@ export class NextInventory {
     if (planned) for (const { doc } of planned.values()) if (doc !== null) yield doc as unknown as ResourceDoc;
   }
 
-  /** Fill metric templates into planned deployments and policies, and into known ones that use a template of this apply. */
+  /**
+   * Fill metric templates and variable sets into planned deployments and policies, and into known ones that use a template or take a value from a set of this
+   * apply: a change of either is a change of whoever uses it.
+   */
   resolve(): void {
     const templates = new Map<string, MetricSpec>();
     for (const name of this.names('metric')) templates.set(name, this.doc('metric', name) as unknown as MetricSpec);
-    const changed = new Set(this.plannedNames('metric'));
+    const sets = [...this.names('variableSet')].map((name) => this.doc('variableSet', name) as unknown as VariableSetDoc);
+    const changed = { templates: new Set(this.plannedNames('metric')), variables: this.changedVariables() };
     for (const kind of ['deployment', 'policy'] as const) {
       for (const name of [...this.names(kind)]) {
         const written = this.written(kind, name) as unknown as WrittenDeployment & WrittenPolicy;
-        if (!this.isPlanned(kind, name) && !usesTemplate(written, changed)) continue;
-        const doc = kind === 'deployment' ? resolveDeployment(written, templates) : resolvePolicy(written, templates);
+        if (!this.isPlanned(kind, name) && !usesTemplate(written, changed.templates) && !declaresOne(written, changed.variables)) continue;
+        const doc = kind === 'deployment' ? resolveDeployment(written, templates, sets) : resolvePolicy(written, templates);
         this.lay(kind, name, written as unknown as Json);
         (this.planned.get(kind)?.get(name) as Planned).doc = doc as unknown as Json;
       }
     }
   }
+
+  /** Variables to which a set of this apply gave a value before, or gives one now. */
+  private changedVariables(): Set<string> {
+    const changed = new Set<string>();
+    for (const name of this.plannedNames('variableSet'))
+      for (const set of [this.known.docOf('variableSet', name), this.doc('variableSet', name)])
+        for (const variable of Object.keys((set as VariableSetDoc | undefined)?.variables ?? {})) changed.add(variable);
+    return changed;
+  }
 }
+
+const declaresOne = (written: WrittenDeployment | WrittenPolicy, variables: ReadonlySet<string>): boolean =>
+  variables.size > 0 && 'variables' in written && Object.keys(written.variables).some((variable) => variables.has(variable));
 
 const usesTemplate = (written: WrittenDeployment | WrittenPolicy, templates: ReadonlySet<string>): boolean =>
   templates.size > 0 &&

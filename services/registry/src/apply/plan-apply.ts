@@ -13,6 +13,7 @@ import type { KnownInventory } from '../inventory/known-inventory.js';
 import { planTargets } from '../targets/plan-targets.js';
 import { checkPolicies } from './check-policies.js';
 import { checkReferences } from './check-references.js';
+import { checkVariables } from './check-variables.js';
 import { differencesOf } from './differences.js';
 import { NextInventory } from './next-inventory.js';
 
@@ -84,18 +85,22 @@ export function planApply(known: KnownInventory, documents: readonly ReadDocumen
     warnings.push(...checked.warnings.map(formatProblem));
     return found.length === 0;
   });
-  if (sound.length < documents.length) return { changes: [], warnings, writes: [], targets: [], items: [] };
+  const refused: ApplyPlan = { changes: [], warnings, writes: [], targets: [], items: [] };
+  if (sound.length < documents.length) return refused;
   next.resolve();
   const policies = checkPolicies(documents, next);
   problems.push(...policies.problems);
   warnings.push(...policies.warnings);
-  if (policies.problems.length > 0) return { changes: [], warnings, writes: [], targets: [], items: [] };
+  if (policies.problems.length > 0) return refused;
+  const targets = planTargets(next);
+  const variables = checkVariables(documents, next, targets.changes);
+  problems.push(...variables.problems);
+  warnings.push(...targets.warnings, ...variables.warnings);
+  if (variables.problems.length > 0) return refused;
 
   const planned = INVENTORY_KINDS.flatMap((kind) => [...next.plannedNames(kind)].map((name) => changeOf(kind, name, next)));
   const applied = new Set(documents.map(({ written }) => `${written.kind}/${written.name}`));
   const changes = planned.map(({ change }) => change).filter((c) => c.verb !== 'unchanged' || applied.has(`${c.kind}/${c.name}`));
   const writes = planned.flatMap(({ write }) => write ?? []);
-  const targets = planTargets(next);
-  warnings.push(...targets.warnings);
   return { changes, warnings, writes, targets: targets.changes, items: itemsOf(writes, targets.changes) };
 }

@@ -69,6 +69,8 @@ export class KnownInventory {
         return this.inventory.policies;
       case 'metric':
         return this.inventory.metrics;
+      case 'variableSet':
+        return this.inventory.variableSets;
     }
   }
 

@@ -1,6 +1,7 @@
 import {
   compileExpression,
   CelFailure,
+  relationsOf,
   SlipwayError,
   type DeploymentDoc,
   type EnvironmentDoc,
@@ -21,14 +22,16 @@ export function activationOf(
   variables: JsonObject,
 ): JsonObject {
   const { deployment, environment, resource } = job;
+  const where = inventory.resources.get(resource);
   return {
     job: { id: job.id, action: job.kind, attempt: job.attempt, rollback: job.rollback },
     release: { id: job.releaseId },
     version: plain(inventory.versions.byId(job.versionId) ?? { id: job.versionId, tag: job.version }),
     deployment: deploymentNames(inventory.deployments.get(deployment) ?? { name: deployment }),
     environment: plain(inventory.environments.get(environment) ?? { name: environment }),
-    resource: plain(inventory.resources.get(resource) ?? { identifier: resource }),
+    resource: plain(where ?? { identifier: resource }),
     variables,
+    relations: where ? relationsOf(where, (identifier) => inventory.resources.get(identifier)) : {},
   };
 }
 

@@ -143,7 +143,7 @@ type Names = Parameters<typeof activationOf>[1];
 
 /** What a new release of this version would be at this target now. */
 export function fingerprintNow(work: Work, names: Place & { resource: string; versionId: string; version: string }): string {
-  const { values, problem } = variablesAt(work, names.deployment, names.resource);
+  const { values, problem } = variablesAt(work, names);
   const neutral = { ...names, ...NOBODY };
   return fingerprintOf(work, neutral, values, problem === undefined ? render(work, neutral, values) : { problem });
 }
@@ -180,13 +180,18 @@ function namesItself({ pool, executor }: DeploymentDoc, template: ExecutorSpec =
   return names || NAMES_ITSELF.test(pool);
 }
 
-/** The variables of a deployment at a resource, or why they have no values. */
-export function variablesAt(work: Work, deploymentName: string, identifier: string): { values: JsonObject; problem?: string } {
-  const deployment = work.inventory.deployments.get(deploymentName);
-  const resource = work.inventory.resources.get(identifier);
+/** The variables of a deployment at a target, or why they have no values. */
+export function variablesAt(
+  { inventory }: Work,
+  { deployment: name, environment: place, resource: identifier }: Place & { resource: string },
+): { values: JsonObject; problem?: string } {
+  const deployment = inventory.deployments.get(name);
+  const environment = inventory.environments.get(place);
+  const resource = inventory.resources.get(identifier);
   // What was removed has no variables; `render` says so.
-  if (!deployment || !resource) return { values: {} };
-  const { values, problems } = resolveVariables(deployment, resource);
+  if (!deployment || !environment || !resource) return { values: {} };
+  const lookup = (other: string): ResourceDoc | undefined => inventory.resources.get(other);
+  const { values, problems } = resolveVariables({ deployment, environment, resource, lookup });
   return problems.length > 0 ? { values, problem: problems.map((found) => found.message).join('; ') } : { values };
 }
 

@@ -24,7 +24,7 @@ export async function dispatchMembers(work: Work, row: RolloutRow, ordinals: rea
 function dispatchMember(work: Work, row: RolloutRow, ordinal: number): ReturnType<typeof makeDeploy> {
   const { deployment, environment, versionId, version, versionSequence } = row;
   const resource = row.plan.members[ordinal] as string;
-  const { values, problem } = variablesAt(work, deployment, resource);
+  const { values, problem } = variablesAt(work, { deployment, environment, resource });
   const release: ReleaseRow = work.releases.add({
     id: work.world.ids.next(),
     ...{ deployment, environment, resource, versionId, version, versionSequence },

@@ -8,6 +8,7 @@ import type {
   VerificationRule,
   WaveSize,
   WaveSpec,
+  WithinStrategy,
 } from '@slipway/core';
 import semver from 'semver';
 import { z } from 'zod';
@@ -19,6 +20,7 @@ import { metricUseSchema, type MetricUse } from './metric.js';
 export type WrittenRule = Exclude<Rule, VerificationRule> | { kind: 'verification'; metrics: MetricUse[] };
 
 const WAVES_MAX = 50;
+const STEPS_MAX = 50;
 const ATTEMPTS_MAX = 100;
 const RETRY_DEFAULTS = { attempts: 3, backoff: 'exponential', delayMs: 10_000, maxDelayMs: 300_000, jitter: 0.2 } as const;
 
@@ -52,6 +54,39 @@ const waveSchema = z
     approve: approve ?? false,
   }));
 
+/** The slot that is kept gives a way back within seconds; long enough that a person may notice. */
+const KEEP_OLD_MS = 600_000;
+
+const canarySchema = z
+  .strictObject({
+    steps: z
+      .array(
+        z.strictObject({
+          weight: z.int().min(1).max(100),
+          hold: durationSchema.optional(),
+          verify: z.boolean().optional(),
+        }),
+      )
+      .min(1, 'is empty; write steps with rising weights, like [{ weight: 10, hold: 5m }, { weight: 50, hold: 10m }]')
+      .max(STEPS_MAX),
+  })
+  .transform(({ steps }): WithinStrategy => {
+    const written = steps.map(({ weight, hold, verify }) => ({ weight, holdMs: hold ?? 0, verify: verify ?? true }));
+    // Past the last step it takes all of the traffic, as if that had been written.
+    const whole = written.at(-1)?.weight === 100 ? [] : [{ weight: 100, holdMs: 0, verify: true }];
+    return { type: 'canary', steps: [...written, ...whole] };
+  });
+
+const blueGreenSchema = z
+  .strictObject({ preview: z.enum(['verify', 'skip']).optional(), keepOld: durationSchema.optional() })
+  .transform(({ preview, keepOld }): WithinStrategy => ({
+    type: 'blueGreen',
+    preview: preview !== 'skip',
+    keepOldMs: keepOld ?? KEEP_OLD_MS,
+  }));
+
+/** Within one target; `direct` is what holds when none is written. */
+const WITHIN = ['direct', 'canary', 'blueGreen'] as const;
 const STRATEGIES = ['allAtOnce', 'linear', 'linearNormalized', 'waves'] as const;
 
 const gradualRollout = z
@@ -60,6 +95,9 @@ const gradualRollout = z
     linear: z.strictObject({ every: durationSchema }).optional(),
     linearNormalized: z.strictObject({ within: durationSchema }).optional(),
     waves: z.array(waveSchema).min(1).max(WAVES_MAX).optional(),
+    direct: z.strictObject({}).optional(),
+    canary: canarySchema.optional(),
+    blueGreen: blueGreenSchema.optional(),
     order: z.array(celField).max(10).optional(),
     maxInFlight: z.int().min(1).optional(),
     failureBudget: z
@@ -70,23 +108,27 @@ const gradualRollout = z
     bake: durationSchema.optional(),
   })
   .superRefine((rule, context) => {
-    const chosen = STRATEGIES.filter((strategy) => rule[strategy] !== undefined);
-    if (chosen.length > 1)
-      context.addIssue({
-        code: 'custom',
-        path: [chosen[1] as string],
-        message: `stands beside ${chosen[0]}; keep one of ${STRATEGIES.join(', ')}`,
-      });
+    for (const axis of [STRATEGIES, WITHIN]) {
+      const chosen = axis.filter((strategy) => rule[strategy] !== undefined);
+      if (chosen.length > 1)
+        context.addIssue({
+          code: 'custom',
+          path: [chosen[1] as string],
+          message: `stands beside ${chosen[0]}; keep one of ${axis.join(', ')}`,
+        });
+    }
   })
   .transform((rule): GradualRolloutRule => {
     let across: AcrossStrategy = { type: 'allAtOnce' };
     if (rule.linear) across = { type: 'linear', everyMs: rule.linear.every };
     if (rule.linearNormalized) across = { type: 'linearNormalized', withinMs: rule.linearNormalized.within };
     if (rule.waves) across = { type: 'waves', waves: rule.waves.map((wave, i) => ({ ...wave, name: wave.name ?? `wave ${i + 1}` })) };
+    const within = rule.canary ?? rule.blueGreen;
     const budget = rule.failureBudget ?? 0;
     return {
       kind: 'gradualRollout',
       across,
+      ...(within === undefined ? {} : { within }),
       order: rule.order ?? [],
       ...(rule.maxInFlight === undefined ? {} : { maxInFlight: rule.maxInFlight }),
       failureBudget: typeof budget === 'number' ? { count: budget } : { percent: percentOf(budget) },

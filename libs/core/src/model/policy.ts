@@ -92,9 +92,25 @@ export type AcrossStrategy =
   | { type: 'linearNormalized'; withinMs: number }
   | { type: 'waves'; waves: WaveSpec[] };
 
+export interface CanaryStep {
+  /** Percent of the traffic, rising from step to step; the last one is 100. */
+  weight: number;
+  /** Wait this long after the shift before it is measured, or before the next step. */
+  holdMs: number;
+  /** Measure at the end of the hold; at 100 that is done in any case. */
+  verify: boolean;
+}
+
+/** How a version enters one target; absent: by one `deploy` job. */
+export type WithinStrategy =
+  | { type: 'canary'; steps: CanaryStep[] }
+  /** `preview`: measure the idle slot before the switch. `keepOldMs`: how long the old slot is kept after the version has succeeded. */
+  | { type: 'blueGreen'; preview: boolean; keepOldMs: number };
+
 export interface GradualRolloutRule {
   kind: 'gradualRollout';
   across: AcrossStrategy;
+  within?: WithinStrategy;
   /** CEL over `resource`, compared in turn; ties by a stable hash of target and version. */
   order: string[];
   maxInFlight?: number;

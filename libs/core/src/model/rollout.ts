@@ -71,11 +71,19 @@ export interface Rollout {
   generation: number;
 }
 
+/** What an `f` tells beside the letter, where a target is entered by several jobs. */
+export interface MemberFailure {
+  /** `stopped`: nothing was wrong, it goes no further because its rollout does not. Absent: told by the letter that it had. */
+  of?: 'job' | 'verification' | 'stopped';
+  /** Something has moved there that its own strategy takes back, whatever the rollback rule says. */
+  back: boolean;
+}
+
 export type RolloutEvent =
   | { type: 'start' }
   | { type: 'time' }
   /** A member's job or verification changed its state; `.`: its job was withdrawn before it began; `b`: a person rolls this one back. */
-  | { type: 'member'; ordinal: number; letter: MemberLetter; because?: string }
+  | { type: 'member'; ordinal: number; letter: MemberLetter; because?: string; failure?: MemberFailure }
   | { type: 'join'; resources: string[] }
   | { type: 'pause'; because: string }
   | { type: 'resume' }

@@ -3,7 +3,7 @@ import { checkExpression } from '../cel/check.js';
 import { checkTemplate } from '../cel/template.js';
 import { CONDITION_NAMES, METRIC_CONDITION_NAMES, RESOURCE_NAMES, SELECTOR_NAMES, TEMPLATE_NAMES } from '../cel/names.js';
 import type { MetricSpec } from '../model/metric.js';
-import type { DependencyRule, GradualRolloutRule, PolicyDoc, Rule, WaveSpec, WindowRule } from '../model/policy.js';
+import type { CanaryStep, DependencyRule, GradualRolloutRule, PolicyDoc, Rule, WaveSpec, WindowRule } from '../model/policy.js';
 import type { Issue } from '../text/issue.js';
 import { isTimezone } from '../text/instant.js';
 import { parseRecurrence, SPAN_MS } from './recurrence.js';
@@ -139,6 +139,7 @@ function checkGradualRollout(rule: GradualRolloutRule, path: string): Issue[] {
   const issues = rule.order.flatMap((source, index) => anyValue(source, `${path}.order[${index}]`));
   if (rule.maxInFlight !== undefined) issues.push(...between(rule.maxInFlight, 1, Infinity, `${path}.maxInFlight`));
   if ('percent' in rule.failureBudget) issues.push(...between(rule.failureBudget.percent, 0, 100, `${path}.failureBudget`));
+  if (rule.within?.type === 'canary') issues.push(...checkSteps(rule.within.steps, `${path}.canary.steps`));
   if (rule.across.type !== 'waves') return issues;
   const { waves } = rule.across;
   waves.forEach(({ targets }, index) => {
@@ -148,6 +149,19 @@ function checkGradualRollout(rule: GradualRolloutRule, path: string): Issue[] {
     else issues.push(...cel(targets.selector, RESOURCE_NAMES, at));
   });
   return [...issues, ...checkCover(rule.across.waves, `${path}.waves`)];
+}
+
+/** The traffic of a canary only grows, and in the end it has all of it. */
+function checkSteps(steps: readonly CanaryStep[], path: string): Issue[] {
+  const issues = steps.flatMap(({ weight }, index) => between(weight, 1, 100, `${path}[${index}].weight`));
+  const falls = steps.findIndex(({ weight }, index) => index > 0 && weight <= steps[index - 1]!.weight);
+  if (falls > 0)
+    issues.push({
+      path: `${path}[${falls}].weight`,
+      message: `${steps[falls]!.weight} does not rise above ${steps[falls - 1]!.weight}; weights rise from step to step: 10, 50, 100`,
+    });
+  if (steps.at(-1)?.weight !== 100) issues.push({ path, message: 'the last step of a canary has weight 100' });
+  return issues;
 }
 
 /** Sizes are totals: they rise, and the last wave reaches everyone (what a last selector leaves goes last of all). */

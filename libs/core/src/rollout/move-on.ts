@@ -17,11 +17,11 @@ export function moveOn(draft: RolloutDraft, mayBegin: MayBegin): void {
   emitOrders(draft);
 }
 
-/** `superseded` and `cancelled` wait for what is live; `rolledBack` then orders the way back, and waits for that. */
+/** `superseded` and `cancelled` wait for what is live, and for what is taken back meanwhile; `rolledBack` then orders the way back, and waits for that. */
 function endWhenQuiet(draft: RolloutDraft): void {
   const { ending } = draft;
   if (!ending || liveCount(draft) > 0) return;
-  if (ending.state !== 'rolledBack') return finish(draft, ending.state, ending.because);
+  if (ending.state !== 'rolledBack') return draft.counts.b > 0 ? undefined : finish(draft, ending.state, ending.because);
   if (!ending.issued) {
     draft.ending = { ...ending, issued: true };
     for (let i = draft.letters.length - 1; i >= 0; i--) {

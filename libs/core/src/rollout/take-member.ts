@@ -1,9 +1,9 @@
-import type { MemberLetter, RolloutEvent } from '../model/rollout.js';
+import type { MemberFailure, MemberLetter, RolloutEvent } from '../model/rollout.js';
 import { enter, failureCount, orderRollBack, overBudget, setLetter, trimForgiven, type RolloutDraft } from './rollout-draft.js';
 
 /*
  * What a member's job or verification may make of its letter. What is not listed is late, doubled or out of order, and changes nothing; the planner
- * alone writes `j`, and `b` where the rule says so.
+ * alone writes `j`, and `b` where the rule says so; an uncertain member of which a person has spoken goes on where it stood.
  */
 const follows: Record<MemberLetter, string> = {
   '.': 'x',
@@ -11,7 +11,7 @@ const follows: Record<MemberLetter, string> = {
   v: 'sfux',
   s: 'b',
   f: 'b',
-  u: 'vsfb',
+  u: 'jvsfb',
   x: '',
   b: 'rfux',
   r: '',
@@ -26,7 +26,10 @@ export function takeMember(draft: RolloutDraft, event: Extract<RolloutEvent, { t
   const name = draft.plan.members[ordinal] ?? '';
   if (letter === 'u') return uncertain(draft, `${name} waits for a person: ${event.because ?? 'its outcome is unknown'}`);
   if (letter === 's') return settledWell(draft, ordinal, was);
-  if (letter === 'f') return failed(draft, ordinal, was, `${name} failed: ${event.because ?? 'no reason was given'}`);
+  if (letter === 'f') {
+    const { because = 'no reason was given', failure } = event;
+    return failed(draft, { ordinal, was, failure, because: failure?.of === 'stopped' ? because : `${name} failed: ${because}` });
+  }
   if (letter === 'b') return stopIfOver(draft, `${name} is rolled back: ${event.because ?? 'a person asked for it'}`);
 }
 
@@ -39,30 +42,38 @@ function settledWell(draft: RolloutDraft, ordinal: number, was: MemberLetter): v
   if (was === 'u' && draft.ending?.state === 'rolledBack' && draft.ending.issued) orderRollBack(draft, ordinal, draft.ending.because);
 }
 
-function failed(draft: RolloutDraft, ordinal: number, was: MemberLetter, because: string): void {
+interface Failed {
+  ordinal: number;
+  was: MemberLetter;
+  because: string;
+  failure: MemberFailure | undefined;
+}
+
+function failed(draft: RolloutDraft, { ordinal, was, because, failure }: Failed): void {
   // Bringing it back failed: nothing does that twice by itself (I9).
   if (was === 'b') return stopIfOver(draft, because);
-  const goesBack = ruleCovers(draft, was);
+  const ruled = ruleCovers(draft, was, failure);
   if (draft.ending?.state === 'rolledBack') {
     if (draft.ending.issued) orderRollBack(draft, ordinal, draft.ending.because);
     return;
   }
-  if (goesBack && draft.rule?.scope === 'rollout' && overBudget(draft)) {
+  if (ruled && draft.rule?.scope === 'rollout' && overBudget(draft)) {
     draft.ending = { state: 'rolledBack', because, issued: false };
     draft.because = because;
     draft.withdraws = true;
     return;
   }
-  if (goesBack) orderRollBack(draft, ordinal, because);
+  if (ruled || failure?.back) orderRollBack(draft, ordinal, because);
   stopIfOver(draft, because);
 }
 
-/** `j` failing is a job's failure, `v` a verification's; of an uncertain one nobody knows which, so either rule covers it. */
-function ruleCovers(draft: RolloutDraft, was: MemberLetter): boolean {
+/** `j` failing is a job's failure, `v` a verification's, unless it is said; of an uncertain one nobody knows which, so either rule covers it. */
+function ruleCovers(draft: RolloutDraft, was: MemberLetter, failure: MemberFailure | undefined): boolean {
   const on = draft.rule?.on ?? [];
-  if (was === 'j') return on.includes('jobFailure');
-  if (was === 'v') return on.includes('verificationFailure');
-  return on.length > 0;
+  const of = failure?.of ?? (was === 'j' ? 'job' : was === 'v' ? 'verification' : 'either');
+  if (of === 'job') return on.includes('jobFailure');
+  if (of === 'verification') return on.includes('verificationFailure');
+  return of === 'either' && on.length > 0;
 }
 
 function stopIfOver(draft: RolloutDraft, because: string): void {

@@ -140,8 +140,11 @@ describe('documents', () => {
     ];
     const { documents } = read(JSON.stringify({ kind: 'Resources', items }));
     expect(documents.map((d) => [d.title, d.written.doc])).toEqual([
-      ['Resource/a', { identifier: 'a', name: 'a', kind: 'host', version: '1', metadata: {}, config: {}, variables: {} }],
-      ['Resource/b', { identifier: 'b', name: 'b', kind: 'host', version: '1', metadata: {}, config: { port: 1 }, variables: {} }],
+      ['Resource/a', { identifier: 'a', name: 'a', kind: 'host', version: '1', metadata: {}, config: {}, variables: {}, relations: {} }],
+      [
+        'Resource/b',
+        { identifier: 'b', name: 'b', kind: 'host', version: '1', metadata: {}, config: { port: 1 }, variables: {}, relations: {} },
+      ],
     ]);
   });
 });

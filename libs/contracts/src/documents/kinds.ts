@@ -166,7 +166,7 @@ const toResource = ({ identifier, name, type, version, metadata, config, variabl
     metadata: metadata ?? {},
     config: (config ?? {}) as JsonObject,
     variables: (variables ?? {}) as Record<string, Json>,
-    relations,
+    relations: relations ?? {},
     provider,
   });
 

@@ -87,7 +87,7 @@ export interface ResourceDoc {
   metadata: Record<string, string>;
   config: JsonObject;
   variables: Record<string, Json>;
-  /** Name → identifier of the resource that it stands for: `database` → `par-db-1`. Templates see those as `relations.database`. */
+  /** Name → identifier of the resource that it stands for: `database` → `par-db-1`. Templates see those as `relations.database`. None when absent. */
   relations?: Record<string, string>;
   provider?: string;
 }

@@ -22,6 +22,11 @@ const deployment = (name: string, system = 'shop'): InventoryItem => ({
   doc: { name, system, resources: 'true', pool: 'p', executor: { type: 'command' }, variables: {}, verification: [], metadata: {} },
 });
 const host = (name: string): InventoryItem => ({ kind: 'resource', name, doc: resource(name) });
+const relating = (name: string, other: string): InventoryItem => ({
+  kind: 'resource',
+  name,
+  doc: { ...resource(name), relations: { other } },
+});
 const targets = (d: string, e: string, added: string[], removed: string[] = []): InventoryItem => ({
   kind: 'targets',
   name: `${d}/${e}`,
@@ -116,6 +121,26 @@ describe('the inventory', () => {
     expect(inventory.revision).toBe(4);
   });
 
+  it('concerns with a change of a resource the targets that relate to it, and with a variable set nothing by itself', () => {
+    const inventory = inventoryOf([
+      environment('production'),
+      deployment('checkout'),
+      host('db'),
+      relating('par-1', 'db'),
+      host('par-2'),
+      targets('checkout', 'production', ['par-1', 'par-2']),
+    ]);
+    const seen = inventory.revision;
+    expect(namesOf(inventory.apply({ revision: seen + 1, at: 0, item: host('db') }))).toEqual(['checkout/production']);
+    expect(inventory.targets('checkout', 'production')?.changedSince(seen)).toEqual(['par-1']);
+    expect([...inventory.relatedTo('db')]).toEqual(['par-1']);
+    expect(namesOf(inventory.apply({ revision: seen + 2, at: 0, item: host('par-1') }))).toEqual(['checkout/production']);
+    expect(namesOf(inventory.apply({ revision: seen + 3, at: 0, item: host('db') }))).toEqual([]);
+    const doc = { name: 'tls', selector: 'true', priority: 0, variables: { port: 1 } };
+    expect(namesOf(inventory.apply({ revision: seen + 4, at: 0, item: { kind: 'variableSet', name: 'tls', doc } }))).toEqual([]);
+    expect([...inventory.variableSets.values()]).toEqual([doc]);
+  });
+
   it('orders the versions of a deployment by sequence, however they come', () => {
     fc.assert(
       fc.property(
@@ -137,6 +162,7 @@ describe('the inventory', () => {
     fc.constantFrom('e1', 'e2').map((name) => environment(name)),
     fc.constantFrom('d1', 'd2').map((name) => deployment(name)),
     hosts.map(host),
+    fc.tuple(hosts, hosts).map(([name, other]) => relating(name, other)),
     hosts.map((name): InventoryItem => ({ kind: 'resource', name, doc: null })),
     fc
       .tuple(fc.constantFrom('d1', 'd2'), fc.constantFrom('e1', 'e2'), fc.uniqueArray(hosts), fc.uniqueArray(hosts))
@@ -186,14 +212,20 @@ describe('the inventory', () => {
 /** The plain reading: go through all changes, remember the last that concerns the target while it is there. A removed resource concerns nothing any more. */
 function expectedRevision(items: InventoryItem[], d: string, e: string, r: string): number | undefined {
   let added: number | undefined;
-  const last = { environment: 0, deployment: 0, resource: 0 };
+  let related: string | undefined;
+  const last = { environment: 0, deployment: 0 };
+  const resources = new Map<string, number>();
   items.forEach((item, at) => {
     if (item.kind === 'targets' && item.doc.deployment === d && item.doc.environment === e) {
       if (item.doc.removed.includes(r)) added = undefined;
       if (item.doc.added.includes(r)) added = at + 1;
     } else if (item.kind === 'environment' && item.name === e) last.environment = at + 1;
     else if (item.kind === 'deployment' && item.name === d) last.deployment = at + 1;
-    else if (item.kind === 'resource' && item.name === r) last.resource = item.doc === null ? 0 : at + 1;
+    else if (item.kind === 'resource') {
+      resources.set(item.name, item.doc === null ? 0 : at + 1);
+      if (item.name === r) related = item.doc?.relations?.['other'];
+    }
   });
-  return added === undefined ? undefined : Math.max(added, last.environment, last.deployment, last.resource);
+  if (added === undefined) return undefined;
+  return Math.max(added, last.environment, last.deployment, resources.get(r) ?? 0, resources.get(related ?? '') ?? 0);
 }

@@ -64,6 +64,48 @@ describe('a changed variable or config', () => {
     expect(await mesh.rollouts()).toHaveLength(2);
   });
 
+  it('of a resource that others relate to makes new releases at those, and only where it matters to them', async () => {
+    const database = (name: string, url: string, metadata = {}): ResourceDoc => host(name, { kind: 'database', config: { url }, metadata });
+    const at = (n: number, db: string): ResourceDoc => host(`host-${n}`, { relations: { database: db } });
+    const mesh = await new Mesh({ executor: { type: 'command', run: ['install', '{{ relations.database.config.url }}'] } }).begin();
+    await change(mesh, database('db-1', 'db://old'), database('db-2', 'db://other'), at(1, 'db-1'), at(2, 'db-1'), at(3, 'db-2'));
+    await mesh.release('1.0.0', waves);
+    await mesh.work();
+    expect(await deployed(mesh)).toEqual(['host-1 install db://old', 'host-2 install db://old', 'host-3 install db://other']);
+    await change(mesh, database('db-2', 'db://other', { owner: 'ada' }));
+    await allow(mesh);
+    await mesh.work();
+    expect(await deployed(mesh)).toHaveLength(3);
+    await change(mesh, database('db-1', 'db://new'));
+    await allow(mesh);
+    await mesh.work();
+    expect((await deployed(mesh)).slice(3)).toEqual(['host-1 install db://new', 'host-2 install db://new']);
+  });
+
+  it('of a variable set makes new releases where the set gives the value', async () => {
+    const mesh = await running();
+    const set = (value: number) => ({ name: 'tls', selector: 'resource.identifier != "host-2"', priority: 0, variables: { port: value } });
+    const declared = (value: number): DeploymentDoc => ({ ...deployment(executor.run), executor, variableSets: [set(value)] });
+    await change(mesh, host('host-3', { variables: { port: 8080 } }));
+    await mesh.inventory({ kind: 'variableSet', name: 'tls', doc: set(443) }, { kind: 'deployment', name: 'checkout', doc: declared(443) });
+    await allow(mesh);
+    await mesh.work();
+    expect((await deployed(mesh)).slice(3)).toEqual(['host-1 install 1.0.0 --port=443']);
+  });
+
+  it('without a value rejects the release with the reason, and nothing is installed', async () => {
+    const mesh = await running();
+    const url = { type: 'string' as const, default: '{{ relations.database.config.url }}' };
+    await mesh.inventory({ kind: 'deployment', name: 'checkout', doc: { ...deployment(executor.run), variables: { url } } });
+    await allow(mesh);
+    await mesh.work();
+    const rejected = (await mesh.jobs({ kind: 'deploy' })).filter((job) => job.state === 'rejected');
+    expect(rejected.map((job) => job.message)).toEqual([
+      'variable url of deployment checkout, default has no value for host-1: "{{ relations.database.config.url }}" has no value: there is no "relations.database"; give host-1 the relation: relations: { database: <identifier of a resource> }',
+    ]);
+    expect((await mesh.cell()).running).toEqual([{ version: '1.0.0', count: 3, verified: 3 }]);
+  });
+
   it('goes through the waves like any version when the deployment changes', async () => {
     const mesh = await running();
     await reconfigure(mesh, 'upgrade', '{{ version.tag }}');

@@ -4,9 +4,10 @@ import type { DocumentChange, ReplyOf } from '@slipway/contracts';
 import { SlipwayError } from '@slipway/core';
 import type { Command } from 'commander';
 import type { Cli } from '../cli.js';
+import { renderVariables } from '../render/variables.js';
 import { columns, type Paint } from '../terminal.js';
 
-/** `apply`, `diff`, `version publish|reject|pause|ready`, `get`. */
+/** `apply`, `diff`, `variables`, `version publish|list|reject|pause|ready`. */
 export function registryCommands(program: Command, cli: Cli): void {
   program
     .command('apply')
@@ -30,6 +31,20 @@ export function registryCommands(program: Command, cli: Cli): void {
         const reply = await requests.ask('registry.apply', { files: readDocuments([...paths, ...(options.file ?? [])]), dryRun: true });
         output.result(reply, () => renderChanges(reply, output.paint, 'would change'));
         return reply.changes.some((change) => change.verb !== 'unchanged') ? DIFFERENT_EXIT_CODE : 0;
+      });
+    });
+
+  program
+    .command('variables')
+    .description('the variables of a deployment at a target: who gives each its value, and who would have')
+    .argument('<deployment>')
+    .requiredOption('-e, --environment <name>')
+    .option('-r, --resource <identifier>', 'may be left out where there is only one')
+    .action(async (deployment: string, options: { environment: string; resource?: string }) => {
+      await cli.run(async ({ requests, output }) => {
+        const reply = await requests.ask('registry.variables', { deployment, ...options });
+        output.result(reply, () => renderVariables(reply, output.paint));
+        return reply.variables.some((variable) => variable.problem !== undefined) ? FAILED_EXIT_CODE : 0;
       });
     });
 
@@ -109,6 +124,9 @@ interface PublishOptions {
   config: string;
   metadata?: string[];
 }
+
+/** A variable has no value that a release could be made with. */
+const FAILED_EXIT_CODE = 1;
 
 /** `diff` found something; distinct from every error's exit code. */
 const DIFFERENT_EXIT_CODE = 10;

@@ -130,14 +130,16 @@ describe('advanceRollout, for any events in any order', () => {
   });
 
   it('one batch or many: the same outcomes give the same letters and state', () => {
-    const outcome = fc.record({ type: fc.constant('member' as const), ordinal: fc.nat(13), letter });
+    // `b` is a person's word, which comes too late once the rollout is over.
+    const of = letter.filter((one) => one !== 'b');
+    const outcome = fc.record({ type: fc.constant('member' as const), ordinal: fc.nat(13), letter: of });
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 12 }), rollback, fc.array(outcome, { maxLength: 12 }), (n, back, events) => {
         const started = advanceRollout(plan(n, { failureBudget: { count: n } }, back), [{ type: 'start' }], 0).rollout;
         const whole = advanceRollout(started, events, 5).rollout;
         let single = started;
         for (const event of events)
-          single = isRolloutOver(whole) && isRolloutOver(single) ? single : advanceRollout(single, [event], 5, () => false).rollout;
+          single = isRolloutOver(whole) && isRolloutOver(single) ? single : advanceRollout(single, [event], 5, () => 'a freeze').rollout;
         if (whole.members.includes('.') || whole.members.includes('j')) return;
         expect({ state: single.state, members: single.members }).toEqual({ state: whole.state, members: whole.members });
       }),
@@ -191,7 +193,9 @@ describe('a rollout carried out with random outcomes', () => {
         if (isRolloutOver(rollout)) return;
         expect(live(rollout)).toBe(0);
         expect(rollout.because).toBeDefined();
-        expect(rollout.state === 'running' ? rollout.because : rollout.state).toMatch(/waits to be promoted|paused|halted/);
+        expect(['pending', 'running'].includes(rollout.state) ? rollout.because : rollout.state).toMatch(
+          /waits to be approved|paused|halted/,
+        );
       }),
       RUNS,
     );

@@ -64,10 +64,61 @@ describe('advanceRollout: waves', () => {
   });
 
   it('waits for a person where a wave asks for it, and says so', () => {
-    const waves = [wave('canary', { count: 1 }, { approve: true }), wave('all', { percent: 100 })];
-    const waiting = play(plan(2, { across: { type: 'waves', waves } }), [start], [member(0, 's')]);
-    expect(waiting.rollout).toMatchObject({ state: 'running', because: 'wave canary is done and waits to be promoted' });
+    const waves = [wave('canary', { count: 1 }, { holdMs: 100 }), wave('all', { percent: 100 }, { approve: true })];
+    const held = play(plan(2, { across: { type: 'waves', waves } }), [start], [member(0, 's')]);
+    expect(held.rollout).toMatchObject({ state: 'running', wakeAt: 100 });
+    const waiting = play(held.rollout, 100, [time]);
+    expect(waiting.rollout).toMatchObject({
+      state: 'running',
+      because: 'wave canary is done; wave all waits to be approved before it begins',
+    });
+    expect(waiting.rollout.wakeAt).toBeUndefined();
     expect(dispatched(play(waiting.rollout, [{ type: 'promote', all: false }]).effects)).toEqual([1]);
+  });
+
+  it('waits for a person before its first wave where that asks for it; nothing but their word or an end leads out', () => {
+    const waves = [wave('canary', { count: 1 }, { approve: true, holdMs: 100 }), wave('all', { percent: 100 })];
+    const waiting = play(plan(2, { across: { type: 'waves', waves } }), [start]);
+    expect(waiting.rollout).toMatchObject({
+      state: 'pending',
+      members: '..',
+      because: 'wave canary waits to be approved before it begins',
+    });
+    expect(waiting.rollout.wakeAt).toBeUndefined();
+    for (const event of [start, time, { type: 'resume' as const }, { type: 'pause' as const, because: 'lunch' }])
+      expect(play(waiting.rollout, 5, [event])).toMatchObject({ rollout: { state: 'pending', members: '..' }, effects: [] });
+    expect(play(waiting.rollout, [{ type: 'abort', because: 'no' }]).rollout.state).toBe('cancelled');
+    const begun = play(waiting.rollout, [{ type: 'promote', all: false }]);
+    expect(dispatched(begun.effects)).toEqual([0]);
+    expect(play(begun.rollout, [member(0, 's')]).rollout).toMatchObject({ state: 'running', members: 's.', wakeAt: 100 });
+  });
+
+  it('members that may not begin do not hold up the others, unless nobody went through their wave', () => {
+    const barred =
+      (...names: string[]) =>
+      (resource: string) =>
+        !names.includes(resource) || 'pin: stays on 1.0.0';
+    const first = plan(6, canaryHalfAll);
+    const [canary = '', second = '', third = ''] = first.plan.members;
+    const none = advanceRollout(first, [start], 0, barred(canary));
+    expect(none.rollout).toMatchObject({
+      members: '......',
+      wave: 0,
+      because: `1 member may not begin now: ${canary}: pin: stays on 1.0.0`,
+    });
+    expect(advanceRollout(none.rollout, [{ type: 'promote', all: false }], 0, barred(canary)).rollout).toMatchObject({ members: '.jj...' });
+    expect(advanceRollout(none.rollout, [{ type: 'exclude', ordinals: [0] }], 0).rollout).toMatchObject({ members: 'xjj...' });
+
+    const half = advanceRollout(advanceRollout(first, [start], 0).rollout, [member(0, 's')], 0, barred(second)).rollout;
+    expect(half).toMatchObject({ members: 's.j...', wave: 1 });
+    const rest = advanceRollout(half, [member(2, 's')], 0, barred(second));
+    expect(rest.rollout).toMatchObject({ members: 's.sjjj', wave: 2 });
+    const last = advanceRollout(rest.rollout, all(3, 6, 's'), 0, barred(second));
+    expect(last.rollout).toMatchObject({ state: 'running', because: `1 member may not begin now: ${second}: pin: stays on 1.0.0` });
+    const freed = advanceRollout(last.rollout, [time], 0);
+    expect(dispatched(freed.effects)).toEqual([1]);
+    expect(play(freed.rollout, [member(1, 's')]).rollout.state).toBe('completed');
+    expect(advanceRollout(half, [member(2, 'f')], 0, barred(second, third)).rollout.state).toBe('halted');
   });
 
   it('does not wait for verification where a wave says so', () => {
@@ -106,13 +157,13 @@ describe('advanceRollout: pace', () => {
   });
 
   it('skips members that may not begin, and says what it waits for', () => {
-    const some = advanceRollout(plan(3), [start], 0, (_, i) => i !== 0);
+    const some = advanceRollout(plan(3), [start], 0, (_, i) => i !== 0 || 'freeze: Black Friday');
     expect(dispatched(some.effects)).toEqual([1, 2]);
-    const done = advanceRollout(some.rollout, all(1, 3, 's'), 0, () => false);
+    const done = advanceRollout(some.rollout, all(1, 3, 's'), 0, () => 'freeze: Black Friday');
     expect(done.rollout).toMatchObject({
       state: 'running',
       members: '.ss',
-      because: expect.stringContaining('1 member of wave all may not begin now'),
+      because: '1 member may not begin now: host-0: freeze: Black Friday',
     });
     expect(dispatched(advanceRollout(done.rollout, [time], 0).effects)).toEqual([0]);
   });

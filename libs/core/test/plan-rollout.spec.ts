@@ -25,6 +25,15 @@ describe('planRollout: waves', () => {
     ]);
   });
 
+  it('asks the approval of a dropped wave before the next one', () => {
+    const waves = [wave('canary', { count: 1 }), wave('tenth', { percent: 10 }, { approve: true }), wave('all', { percent: 100 })];
+    const { plan: planned } = plan(6, { across: { type: 'waves', waves } });
+    expect(planned.waves.map(({ name, to, approve }) => [name, to, approve])).toEqual([
+      ['canary', 1, false],
+      ['all', 6, true],
+    ]);
+  });
+
   it('rounds a percentage up, and gives the members that no wave names a last wave', () => {
     expect(sizes(plan(5, { across: { type: 'waves', waves: [wave('some', { percent: 30 })] } }))).toEqual([
       ['some', 2],

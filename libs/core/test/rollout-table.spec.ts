@@ -55,7 +55,6 @@ const expected: Record<RolloutState, Record<RolloutEvent['type'], RolloutState>>
     ...stays('pending'),
     start: 'running',
     time: 'running',
-    pause: 'paused',
     abort: 'cancelled',
     supersede: 'superseded',
     rollback: 'rolledBack',

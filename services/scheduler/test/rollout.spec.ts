@@ -146,7 +146,7 @@ describe('a rollout', () => {
       ...canaryThenRest,
       across: {
         type: 'waves' as const,
-        waves: canaryThenRest.across.type === 'waves' ? canaryThenRest.across.waves.map((wave) => ({ ...wave, approve: true })) : [],
+        waves: canaryThenRest.across.type === 'waves' ? canaryThenRest.across.waves.map((wave, at) => ({ ...wave, approve: at > 0 })) : [],
       },
     };
     await mesh.release('1.0.0', { gradualRollout: held });
@@ -156,7 +156,7 @@ describe('a rollout', () => {
     await expect(mesh.command('pause')).rejects.toMatchObject({ code: 'scheduler.rollout.conflict' });
     await mesh.command('resume');
     await mesh.work();
-    expect((await mesh.rollout('1.0.0')).because).toMatch(/waits to be promoted/);
+    expect((await mesh.rollout('1.0.0')).because).toMatch(/wave all waits to be approved/);
     await mesh.command('promote');
     expect(await mesh.letters('1.0.0')).toBe('sjj');
     await mesh.command('abort', { reason: 'enough' });

@@ -71,7 +71,8 @@ describe('what a person can do', () => {
 
   it('is told for what is paused, halted, or waits to be promoted, and for nothing that goes on by itself', async () => {
     const mesh = await new Mesh().begin();
-    const held = canaryThenRest.across.type === 'waves' ? canaryThenRest.across.waves.map((wave) => ({ ...wave, approve: true })) : [];
+    const held =
+      canaryThenRest.across.type === 'waves' ? canaryThenRest.across.waves.map((wave, at) => ({ ...wave, approve: at > 0 })) : [];
     await mesh.release('1.0.0', { gradualRollout: { ...canaryThenRest, across: { type: 'waves', waves: held } } });
     expect(await asks(mesh)).toBeUndefined();
     await mesh.command('pause');
@@ -80,7 +81,7 @@ describe('what a person can do', () => {
     await mesh.command('resume');
     await mesh.work();
     expect(await asks(mesh)).toEqual([`slipway promote ${where}`]);
-    expect((await mesh.cell()).attention.join()).toContain(`waits to be promoted; \`slipway promote ${where}\``);
+    expect((await mesh.cell()).attention.join()).toContain(`waits to be approved before it begins; \`slipway promote ${where}\``);
     await mesh.command('promote');
     await mesh.work({ deploy: () => 'failed' });
     expect(await asks(mesh)).toEqual([`slipway retry ${where}`, `slipway resume ${where}`, `slipway rollback ${where}`]);

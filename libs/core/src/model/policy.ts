@@ -82,7 +82,7 @@ export interface WaveSpec {
   holdMs: number;
   /** Every member of the wave must be verified before the next begins. */
   verify: boolean;
-  /** A person must promote before the next wave begins. */
+  /** A person must promote before this wave begins. */
   approve: boolean;
 }
 

@@ -20,6 +20,7 @@ export interface PlannedWave {
   to: number;
   holdMs: number;
   verify: boolean;
+  /** It begins only when a person has promoted into it. */
   approve: boolean;
 }
 

@@ -1,6 +1,6 @@
 import type { PlannedWave, Rollout, RolloutEffect, RolloutEvent, RolloutState } from '../model/rollout.js';
 import { moveOn, type MayBegin } from './move-on.js';
-import { closeDraft, enter, failureCount, openDraft, setLetter, trimForgiven, type RolloutDraft } from './rollout-draft.js';
+import { closeDraft, enter, failureCount, openDraft, setLetter, trimForgiven, waveOf, type RolloutDraft } from './rollout-draft.js';
 import { takeMember } from './take-member.js';
 
 /*
@@ -46,7 +46,8 @@ const over: Row = {
 };
 
 const table: Record<RolloutState, Row> = {
-  pending: { ...open, start, time: start, resume: keep },
+  // It may wait to be let into its first wave: nothing but that, or an end, leads out.
+  pending: { ...open, start, time: start, promote: promoteFirst, pause: keep, resume: keep },
   running: { ...open, resume: keep },
   // Its first reason stands: pausing what is paused or halted says nothing new.
   paused: { ...open, pause: keep },
@@ -65,7 +66,7 @@ export interface RolloutStep {
 
 /**
  * What a batch of events makes of a rollout, and what must be carried out. Total and idempotent; O(members + events). No events: like `time`.
- * `mayBegin` bars members from beginning now; whoever bars one calls again when that has changed.
+ * `mayBegin` bars members from beginning now, each for a reason; whoever bars one calls again when that has changed.
  */
 export function advanceRollout(
   rollout: Rollout,
@@ -86,6 +87,14 @@ export function isRolloutOver(rollout: Pick<Rollout, 'state'>): boolean {
 }
 
 function start(draft: RolloutDraft): void {
+  const first = waveOf(draft);
+  if (first?.approve && !draft.promoted) {
+    draft.because = `wave ${first.name} waits to be approved before it begins`;
+    draft.wakeAt = undefined;
+    return;
+  }
+  if (first?.approve && draft.promoted === 'wave') draft.promoted = undefined;
+  draft.because = undefined;
   draft.state = 'running';
   draft.effects.push({ type: 'announce', verb: 'started' });
 }
@@ -112,6 +121,11 @@ function resume(draft: RolloutDraft): void {
 function promote(draft: RolloutDraft, all: boolean): void {
   if (draft.ending) return;
   draft.promoted = all || draft.promoted === 'all' ? 'all' : 'wave';
+}
+
+function promoteFirst(draft: RolloutDraft, { all }: { all: boolean }): void {
+  promote(draft, all);
+  if (waveOf(draft)?.approve && !draft.ending) start(draft);
 }
 
 /** Failed members begin again in their place; uncertain ones are never blindly repeated. */

@@ -12,6 +12,7 @@ import type { PlannedWave } from '../model/rollout.js';
  *   6 members, [1, 50%, 100%]          → 1, then 2 more (3 in all), then 3 more
  *   6 members, [1, 10%, 100%]          → 1; 10% of 6 is 1, already reached: dropped; then 5 more
  *   6 members, [1, 3]                  → 1, then 2 more; the 3 that no wave names are the last wave, `rest`
+ *   6 members, [1, 10% approve, 100%]  → 1; the second is dropped, and what was to be approved for it is asked for the 5 after it
  *   3 in par, 3 in fra, [par, 100%]    → the 3 in par, then the 3 in fra
  *   2 members, [5, 100%]               → 2; the second wave is empty: dropped
  */
@@ -29,7 +30,9 @@ export function cutWaves(ordered: readonly ResourceDoc[], specs: readonly WaveSp
   let left = [...ordered];
   const members: string[] = [];
   const waves: PlannedWave[] = [];
+  let approve = false;
   for (const spec of specs) {
+    approve ||= spec.approve;
     const taken = take(left, spec, ordered.length, members.length);
     if (taken.length === 0) continue;
     const gone = new Set(taken);
@@ -40,12 +43,13 @@ export function cutWaves(ordered: readonly ResourceDoc[], specs: readonly WaveSp
       to: members.length + taken.length,
       holdMs: spec.holdMs,
       verify: spec.verify,
-      approve: spec.approve,
+      approve,
     });
+    approve = false;
     for (const r of taken) members.push(r.identifier);
   }
   if (left.length > 0) {
-    waves.push({ name: REST_WAVE, from: members.length, to: ordered.length, holdMs: 0, verify: true, approve: false });
+    waves.push({ name: REST_WAVE, from: members.length, to: ordered.length, holdMs: 0, verify: true, approve });
     for (const r of left) members.push(r.identifier);
   }
   return { members, waves };

@@ -1,4 +1,4 @@
-import type { MemberLetter } from '../model/rollout.js';
+import type { MemberLetter, PlannedWave } from '../model/rollout.js';
 import { enter, failureCount, liveCount, orderRollBack, waveOf, type RolloutDraft } from './rollout-draft.js';
 
 /*
@@ -6,8 +6,8 @@ import { enter, failureCount, liveCount, orderRollBack, waveOf, type RolloutDraf
  * is left here has a live member, a `wakeAt`, or a `because` that says which person or fact it waits for (I5).
  */
 
-/** Whether a member may begin now: the latest decision allows it, nothing else is live at its target. */
-export type MayBegin = (resource: string, ordinal: number) => boolean;
+/** Whether a member may begin now (the latest decision allows it, nothing else is live at its target), or why not. */
+export type MayBegin = (resource: string, ordinal: number) => true | string;
 
 export function moveOn(draft: RolloutDraft, mayBegin: MayBegin): void {
   if (draft.state !== 'pending') draft.wakeAt = undefined;
@@ -52,20 +52,28 @@ function finish(draft: RolloutDraft, state: 'completed' | 'superseded' | 'cancel
 function advanceWaves(draft: RolloutDraft, mayBegin: MayBegin): void {
   draft.because = undefined;
   let from = 0;
+  let pending = 0;
   for (;;) {
     const wave = waveOf(draft);
     if (!wave) return complete(draft);
     const open = countOpen(draft, from, wave.to);
     from = wave.to;
-    if (open.pending > 0 || open.busy > 0 || (wave.verify && liveCount(draft) > 0)) {
-      draft.waveDoneAt = undefined;
-      return begin(draft, wave.to, mayBegin);
+    pending += open.pending;
+    const works = open.busy > 0 || (wave.verify && liveCount(draft) > 0);
+    if (pending > 0 || works) {
+      const heldBack = begin(draft, wave.to, mayBegin);
+      if (works || heldBack < pending || !goesOnWithout(draft, wave)) {
+        draft.waveDoneAt = undefined;
+        return;
+      }
     }
+    const last = draft.wave === draft.plan.waves.length - 1;
+    if (last && pending > 0) return;
     if (draft.waveDoneAt === undefined) {
       draft.waveDoneAt = draft.now;
       draft.effects.push({ type: 'announce', verb: 'waveDone', wave: wave.name });
     }
-    if (draft.wave === draft.plan.waves.length - 1) return liveCount(draft) === 0 ? complete(draft) : undefined;
+    if (last) return liveCount(draft) === 0 ? complete(draft) : undefined;
     if (!nextWaveMayStart(draft)) return;
     draft.wave++;
     draft.waveDoneAt = undefined;
@@ -86,36 +94,42 @@ function countOpen({ letters }: RolloutDraft, from: number, to: number): { pendi
   return { pending, busy };
 }
 
-function nextWaveMayStart(draft: RolloutDraft): boolean {
-  if (draft.promoted) return true;
-  const wave = waveOf(draft);
-  if (!wave) return false;
-  if (wave.approve) {
-    draft.because = `wave ${wave.name} is done and waits to be promoted`;
-    return false;
-  }
-  const at = (draft.waveDoneAt ?? draft.now) + wave.holdMs + (draft.wave === 0 ? draft.plan.bakeMs : 0);
-  if (draft.now >= at) return true;
-  draft.wakeAt = at;
+/** Members that may not begin hold up nobody but themselves, unless the wave would then be one that nobody went through (a canary is not skipped silently). */
+function goesOnWithout({ letters, promoted }: RolloutDraft, { from, to, verify }: PlannedWave): boolean {
+  if (promoted) return true;
+  for (let i = from; i < to; i++) if (letters[i] === 's' || (!verify && letters[i] === 'v')) return true;
   return false;
 }
 
-/** In order, and never more than `maxInFlight` at once (I7). */
-function begin(draft: RolloutDraft, to: number, mayBegin: MayBegin): void {
+function nextWaveMayStart(draft: RolloutDraft): boolean {
+  if (draft.promoted) return true;
+  const wave = waveOf(draft);
+  const next = draft.plan.waves[draft.wave + 1];
+  if (!wave || !next) return false;
+  const at = (draft.waveDoneAt ?? draft.now) + wave.holdMs + (draft.wave === 0 ? draft.plan.bakeMs : 0);
+  if (draft.now < at) draft.wakeAt = at;
+  else if (next.approve) draft.because = `wave ${wave.name} is done; wave ${next.name} waits to be approved before it begins`;
+  return draft.now >= at && !next.approve;
+}
+
+/** In order, and never more than `maxInFlight` at once (I7). Gives how many of those that still have to begin are held back by something of their own. */
+function begin(draft: RolloutDraft, to: number, mayBegin: MayBegin): number {
   const { plan, letters, now } = draft;
   let room = plan.maxInFlight - liveCount(draft);
   const linearAt = plan.everyMs === undefined || draft.lastStartAt === undefined ? now : draft.lastStartAt + plan.everyMs;
   if (plan.everyMs !== undefined && draft.counts.b > 0) room = 0;
   if (room > 0 && now < linearAt) {
     draft.wakeAt = linearAt;
-    return;
+    return 0;
   }
   const ordinals: number[] = [];
   let barred = 0;
+  let first = '';
   for (let i = 0; i < to && room > 0; i++) {
     if (letters[i] !== '.') continue;
-    if (!mayBegin(plan.members[i] ?? '', i)) {
-      barred++;
+    const may = mayBegin(plan.members[i] ?? '', i);
+    if (may !== true) {
+      if (barred++ === 0) first = `${plan.members[i]}: ${may}`;
       continue;
     }
     ordinals.push(i);
@@ -126,8 +140,9 @@ function begin(draft: RolloutDraft, to: number, mayBegin: MayBegin): void {
     draft.lastStartAt = now;
     draft.effects.push({ type: 'dispatch', ordinals });
   } else if (barred > 0 && liveCount(draft) === 0) {
-    draft.because = `${barred} ${barred === 1 ? 'member' : 'members'} of wave ${waveOf(draft)?.name ?? ''} may not begin now: the latest decision does not allow it, or another job is live there`;
+    draft.because = `${barred} ${barred === 1 ? 'member' : 'members'} may not begin now: ${first}${barred === 1 ? '' : `; and ${barred - 1} more`}`;
   }
+  return barred;
 }
 
 function startMember(draft: RolloutDraft, ordinal: number): void {

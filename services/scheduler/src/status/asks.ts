@@ -1,5 +1,14 @@
 import type { RolloutRow } from '../tables.js';
 
+/** The wave that a person is to let begin now, by its index; undefined when there is none. */
+export function asksForApproval(row: RolloutRow): number | undefined {
+  if (row.finishedAt !== undefined || row.ending || row.promoted !== undefined) return undefined;
+  const { waves } = row.plan;
+  if (row.state === 'pending') return waves[0]?.approve && row.because !== undefined ? 0 : undefined;
+  const asked = row.state === 'running' && row.waveDoneAt !== undefined && row.wakeAt === undefined;
+  return asked && waves[row.wave + 1]?.approve ? row.wave + 1 : undefined;
+}
+
 /** What a person can do for a rollout that goes no further by itself: commands, exactly as they are typed. */
 export function asksOf(row: RolloutRow, uncertain: readonly string[] = []): string[] {
   if (row.finishedAt !== undefined) return [];
@@ -14,6 +23,8 @@ export function asksOf(row: RolloutRow, uncertain: readonly string[] = []): stri
     else asks.push(`slipway abort ${where}`);
   }
   const next = row.wave < row.plan.waves.length - 1;
-  if (row.state === 'running' && next && row.waveDoneAt !== undefined && row.promoted === undefined) asks.push(`slipway promote ${where}`);
+  const waits = row.waveDoneAt !== undefined || (row.because !== undefined && !/[jvb]/.test(row.members));
+  if (row.state === 'running' && next && waits && row.promoted === undefined) asks.push(`slipway promote ${where}`);
+  if (asksForApproval(row) === 0) asks.push(`slipway promote ${where}`, `slipway abort ${where}`);
   return asks;
 }

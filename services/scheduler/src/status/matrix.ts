@@ -149,7 +149,7 @@ function attentionOf({ rollouts, targets, jobs, queues }: Rows, problem: string 
   for (const row of rollouts)
     if (row.state === 'paused' || row.state === 'halted')
       lines.push(`rollout of ${row.version} is ${row.state}${row.because === undefined ? '' : `: ${row.because}`}${asked(asksOf(row))}`);
-    else if (row.state === 'running' && asksOf(row).length > 0 && row.because !== undefined)
+    else if (asksOf(row).length > 0 && row.because !== undefined)
       lines.push(`rollout of ${row.version}: ${row.because}${asked(asksOf(row))}`);
   for (const row of targets) if (row.halted !== undefined) lines.push(`${row.resource}: ${row.halted}`);
   const behind = rollouts.some((row) => row.renewal)

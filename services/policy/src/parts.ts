@@ -3,6 +3,10 @@ import type { ServiceParts } from '@slipway/messaging';
 import { Approvals } from './approvals/approvals.js';
 import { Consumer } from './consume.js';
 import { Decider } from './decide/decider.js';
+import { Freezes } from './facts-of-people/freezes.js';
+import { Ledger } from './facts-of-people/ledger.js';
+import { Overrides } from './facts-of-people/overrides.js';
+import { Pins } from './facts-of-people/pins.js';
 import { Explainer } from './explain/explainer.js';
 import { State } from './state.js';
 
@@ -13,6 +17,10 @@ export function createPolicy(deps: ServiceDeps): ServiceParts {
   const consumer = new Consumer(deps, state, decider);
   const explainer = new Explainer(deps, state);
   const approvals = new Approvals(deps, state, decider, explainer);
+  const ledger = new Ledger(deps, state, decider);
+  const freezes = new Freezes(deps, state, ledger);
+  const pins = new Pins(deps, state, ledger);
+  const overrides = new Overrides(deps, state, ledger, decider, explainer);
   return {
     consumers: { 'EVT/policy': (batch) => consumer.take(batch) },
     operations: {
@@ -21,11 +29,26 @@ export function createPolicy(deps: ServiceDeps): ServiceParts {
       'policy.approve': (request, caller) => approvals.approve(request, caller),
       'policy.reject': (request, caller) => approvals.reject(request, caller),
       'policy.withdraw': (request, caller) => approvals.withdraw(request, caller),
+      'policy.freeze': (request, caller) => freezes.freeze(request, caller),
+      'policy.liftFreeze': (request, caller) => freezes.lift(request, caller),
+      'policy.freezes': (request) => freezes.list(request),
+      'policy.pin': (request, caller) => pins.pin(request, caller),
+      'policy.unpin': (request, caller) => pins.unpin(request, caller),
+      'policy.pins': (request) => pins.list(request),
+      'policy.override': (request, caller) => overrides.override(request, caller),
+      'policy.liftOverride': (request, caller) => overrides.lift(request, caller),
+      'policy.overrides': (request) => overrides.list(request),
     },
     agentRequests: {},
     async wake(now) {
       await consumer.sweep(now);
-      return decider.wake(now);
+      const expires = await ledger.expire(now);
+      return soonest(await decider.wake(now), expires);
     },
   };
+}
+
+function soonest(...times: (number | undefined)[]): number | undefined {
+  const known = times.filter((time) => time !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
 }

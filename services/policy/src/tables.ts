@@ -129,6 +129,7 @@ export const dirtyTable = defineTable(
 );
 
 /** All tables of the service's schema. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- a list of tables of different rows
 export const tables: Table<any>[] = [
   ...inventoryTables,
   headTable,
@@ -138,4 +139,4 @@ export const tables: Table<any>[] = [
   decisionTable,
   pairTable,
   dirtyTable,
-]; // eslint-disable-line @typescript-eslint/no-explicit-any -- a list of tables of different rows
+];

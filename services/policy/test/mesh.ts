@@ -1,4 +1,4 @@
-import type { ReleaseEvent, ReplyOf } from '@slipway/contracts';
+import type { ReleaseEvent, ReplyOf, StandingFact } from '@slipway/contracts';
 import { subjects } from '@slipway/contracts';
 import type { GateRule, InventoryChange, InventoryItem, NumberedDecision, PolicyDoc, Rule, Version } from '@slipway/core';
 import { SlipwayError } from '@slipway/core';
@@ -16,6 +16,8 @@ export class Mesh {
   readonly feed: InventoryChange[] = [];
   /** What the scheduler was asked to take. */
   readonly taken: NumberedDecision[] = [];
+  /** Freezes and pins that the scheduler was asked to take. */
+  readonly standing: StandingFact[] = [];
   schedulerAnswers = true;
   /** What the scheduler would say of its rollouts. */
   rollouts: ReplyOf<'scheduler.rollouts'>['rollouts'] = [];
@@ -129,6 +131,10 @@ export class Mesh {
     if (!this.schedulerAnswers)
       throw new SlipwayError({ code: 'messaging.request.noAnswer', kind: 'unavailable', message: 'nobody answers' });
     if (operation === 'scheduler.rollouts') return { rollouts: this.rollouts };
+    if (operation === 'scheduler.takeStanding') {
+      this.standing.push(...(request as { facts: StandingFact[] }).facts);
+      return { taken: 1 };
+    }
     this.taken.push(...(request as { decisions: NumberedDecision[] }).decisions);
     return { taken: 1 };
   }

@@ -5,20 +5,18 @@ import type { ApprovalFact, Decision, NumberedDecision, Version } from '@slipway
 import type { ServiceDeps } from '@slipway/hosting';
 import type { Caller } from '@slipway/messaging';
 import type { Tx } from '@slipway/persistence';
+import { decisionsToTake } from '../decide/decisions-to-take.js';
 import type { Decider } from '../decide/decider.js';
 import { LEVEL } from '../decide/marks.js';
 import type { Explainer } from '../explain/explainer.js';
 import { findDeployment, findEnvironment, findVersion } from '../names.js';
 import type { State } from '../state.js';
-import type { Pair } from '../pairs.js';
-import { approvalTable, decisionTable } from '../tables.js';
+import { TAKE_TIMEOUT_MS, untilTaken } from '../take-at-scheduler.js';
+import { approvalTable } from '../tables.js';
 
 type Request = ParsedRequestOf<'policy.approve'>;
 type Reply = ReplyOf<'policy.approve'>;
 type Verb = 'approved' | 'rejected' | 'withdrawn';
-
-/** How long the scheduler has to take what a person withdrew. */
-const TAKE_TIMEOUT_MS = 5_000;
 
 /** What people say of a version in an environment: one standing word each, newest wins, with the history in the events. */
 export class Approvals {
@@ -58,13 +56,8 @@ export class Approvals {
       const decision: Decision | undefined =
         decisions.find((d) => d.versionId === version.id) ?? (await this.explainer.decisionNow(tx, pair, version));
       const reply = { done, verdict: decision?.verdict ?? 'undecided', because: decision?.because ?? ['it has no release targets there'] };
-      if (verb === 'approved' || decisions.some((d) => d.versionId === version.id)) return { reply, decisions };
-      // Said again because the scheduler did not answer the first time: nothing changed, and it must take the decision all the same.
-      const open = await openDecision(tx, pair, version);
-      return {
-        reply,
-        decisions: [...decisions, ...(open.length > 0 || !decision ? open : [await this.decider.sayAgain(tx, pair, decision)])],
-      };
+      if (verb === 'approved') return { reply, decisions };
+      return { reply, decisions: await decisionsToTake(this.decider, tx, pair, version, { decisions, now: async () => decision }) };
     });
     this.decider.committed();
     return said;
@@ -112,25 +105,10 @@ export class Approvals {
 
   private async withdrawAtScheduler(noun: string, request: Request, decisions: readonly NumberedDecision[]): Promise<void> {
     if (decisions.length === 0) return;
-    try {
-      await this.deps.requests.ask('scheduler.takeDecisions', { decisions: [...decisions] }, { timeoutMs: TAKE_TIMEOUT_MS });
-    } catch (error) {
-      if (!(error instanceof SlipwayError) || error.kind !== 'unavailable') throw error;
-      throw new SlipwayError(
-        {
-          code: 'policy.approval.notTakenYet',
-          kind: 'unavailable',
-          message: `The ${noun} of ${request.deployment} ${request.version} for ${request.environment} is recorded, but the scheduler does not answer: it takes effect as soon as the scheduler is back, until then a job may still begin`,
-        },
-        { cause: error },
-      );
-    }
+    const what = `The ${noun} of ${request.deployment} ${request.version} for ${request.environment}`;
+    const asked = this.deps.requests.ask('scheduler.takeDecisions', { decisions: [...decisions] }, { timeoutMs: TAKE_TIMEOUT_MS });
+    await untilTaken(asked, { code: 'policy.approval.notTakenYet', what });
   }
-}
-
-async function openDecision(tx: Tx, pair: Pair, version: Version): Promise<NumberedDecision[]> {
-  const rows = await tx.find(decisionTable, { ...pair, versionId: version.id });
-  return rows.map((row) => row.body);
 }
 
 function nothingToWithdraw(what: string, caller: Caller): SlipwayError {

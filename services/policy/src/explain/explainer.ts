@@ -1,5 +1,5 @@
 import type { ParsedRequestOf, ReplyOf } from '@slipway/contracts';
-import { SlipwayError, evaluate, unblocks } from '@slipway/core';
+import { SlipwayError, evaluate, tellUnblock, unblock } from '@slipway/core';
 import type { Decision, Version } from '@slipway/core';
 import type { ServiceDeps } from '@slipway/hosting';
 import type { Tx } from '@slipway/persistence';
@@ -9,6 +9,7 @@ import type { PairView } from '../decide/view-pair.js';
 import { addRollout } from './add-rollout.js';
 import { runningVersions } from './running-versions.js';
 import { findDeployment, findEnvironment, findVersion } from '../names.js';
+import type { PeopleSnapshot } from '../facts-of-people/people-facts.js';
 import type { Pair } from '../pairs.js';
 import type { State } from '../state.js';
 import { approvalTable, decisionTable } from '../tables.js';
@@ -56,8 +57,8 @@ export class Explainer {
   }
 
   /** The decision on one version at this moment, candidate or not; undefined when it has no targets there. */
-  async decisionNow(reader: Reader, pair: Pair, version: Version): Promise<Decision | undefined> {
-    const view = await this.view(reader, pair);
+  async decisionNow(reader: Reader, pair: Pair, version: Version, people?: PeopleSnapshot): Promise<Decision | undefined> {
+    const view = await this.view(reader, pair, undefined, people);
     return view === undefined ? undefined : evaluate({ ...view.input, version }, this.deps.clock.now());
   }
 
@@ -71,9 +72,10 @@ export class Explainer {
     return { decisions: rows.map((row) => row.body) };
   }
 
-  private async view(reader: Reader, pair: Pair, resource?: string): Promise<PairView | undefined> {
+  private async view(reader: Reader, pair: Pair, resource?: string, people = this.state.people): Promise<PairView | undefined> {
     const rows = await reader.find(approvalTable, { ...pair });
-    const view = viewPair(this.state, this.targetLists, pair, rows.map(factOfApproval), this.deps.clock.now());
+    const { inventory, facts } = this.state;
+    const view = viewPair({ inventory, facts, people }, this.targetLists, pair, rows.map(factOfApproval), this.deps.clock.now());
     if (view === undefined || resource === undefined) return view;
     const targets = view.input.targets.filter((t) => t.identifier === resource);
     return targets.length === 0 ? undefined : { ...view, input: { ...view.input, targets } };
@@ -93,11 +95,12 @@ export class Explainer {
             ? []
             : [newestRunning];
     return asked.map((one) => {
-      const decision = evaluate({ ...view.input, version: one }, now);
+      const facts = { ...view.input, version: one };
+      const decision = evaluate(facts, now);
       return {
         decision,
         running: running.map(({ version: { tag }, count, since }) => ({ version: tag, count, since })),
-        unblocks: unblocks(decision, now),
+        unblocks: tellUnblock(unblock(facts, decision), facts),
       };
     });
   }

@@ -1,4 +1,4 @@
-import { classify, judgeAll, nextMeasurementAt, type Json, type JsonObject, type MetricSpec } from '@slipway/core';
+import { classify, judgeAll, nextMeasurementAt, type Classified, type Json, type JsonObject, type MetricSpec } from '@slipway/core';
 import { vetoProvider } from './allow-list.js';
 import type { HeldJob, Saying } from './held-job.js';
 import type { JobRunParts } from './job-run.js';
@@ -29,6 +29,8 @@ export async function runVerification(held: HeldJob, parts: VerificationParts): 
   await held.awaitLease(() => parts.clock.monotonic());
   if (held.startedAt === undefined) parts.say(held, { verb: 'started' });
   const startedAt = held.startedAt ?? parts.clock.now();
+  // The clock began when what is verified had succeeded, and goes on over the loss of an agent.
+  const clockAt = startedAt - (held.grant.elapsedMs ?? 0);
 
   const over = new AbortController();
   const until = AbortSignal.any([over.signal, held.stopped.signal, held.cancelled.signal]);
@@ -41,7 +43,7 @@ export async function runVerification(held: HeldJob, parts: VerificationParts): 
   await Promise.all(
     metrics.map((metric) =>
       measure(held, metric, {
-        startedAt,
+        clockAt,
         until,
         parts,
         measured: () => {
@@ -55,29 +57,28 @@ export async function runVerification(held: HeldJob, parts: VerificationParts): 
   if (!done && held.cancelled.signal.aborted) return parts.say(held, { verb: 'cancelled', message: 'measuring was cancelled' });
   if (!done && timedOut)
     return parts.say(held, { verb: 'timedOut', message: `not judged within ${held.grant.runMs / 1_000} s: ${sentence}` });
-  parts.say(held, { verb: verdict === 'passed' ? 'succeeded' : 'failed', message: `${verdict}: ${sentence}` });
+  parts.say(held, { verb: verdict === 'passed' || verdict === 'notVerified' ? 'succeeded' : 'failed', message: `${verdict}: ${sentence}` });
 }
 
 interface Measuring {
-  startedAt: number;
+  clockAt: number;
   until: AbortSignal;
   parts: VerificationParts;
   measured: () => void;
 }
 
 /** Measure one metric until it is judged or measuring is over. */
-async function measure(held: HeldJob, metric: MetricSpec, { startedAt, until, parts, measured }: Measuring): Promise<void> {
+async function measure(held: HeldJob, metric: MetricSpec, { clockAt, until, parts, measured }: Measuring): Promise<void> {
   for (;;) {
-    const dueAt = nextMeasurementAt(metric, held.measurements, startedAt);
+    const dueAt = nextMeasurementAt(metric, held.measurements, clockAt, parts.clock.now());
     if (dueAt === undefined) return;
     await pause(parts.timers, Math.max(0, dueAt - parts.clock.now()), until);
     if (until.aborted) return;
     const { probe, mask } = await look(metric, parts, until);
     if (until.aborted) return;
     const index = held.measurements.reduce((next, m) => (m.metric === metric.name ? Math.max(next, m.index + 1) : next), 0);
-    const seen =
-      'error' in probe ? { result: 'error' as const, message: probe.error } : classify(metric, probe.result, held.grant.spec.context);
-    const value = 'error' in probe || probe.result === undefined ? undefined : boundedValue(probe.result);
+    const seen = meaningOf(metric, probe, held.grant.spec.context);
+    const value = 'result' in probe ? boundedValue(probe.result) : undefined;
     const saying: Saying = {
       verb: 'measured',
       measurement: {
@@ -92,6 +93,12 @@ async function measure(held: HeldJob, metric: MetricSpec, { startedAt, until, pa
     parts.say(held, saying);
     measured();
   }
+}
+
+function meaningOf(metric: MetricSpec, probe: Probe, context: JsonObject): Classified {
+  if ('error' in probe) return { result: 'error', message: probe.error };
+  if ('result' in probe) return classify(metric, probe.result, context);
+  return { ...classify(metric, undefined, context), message: `no data: ${probe.noData}` };
 }
 
 async function look(metric: MetricSpec, parts: VerificationParts, signal: AbortSignal): Promise<{ probe: Probe; mask: Mask }> {

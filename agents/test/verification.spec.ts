@@ -41,8 +41,9 @@ beforeEach(async () => {
   await bench.agent.start();
 });
 
-async function verify(metrics: MetricSpec[], measurements: Measurement[] = []): Promise<void> {
-  bench.link.answer = (job) => grantOf(job, { kind: 'verify', spec: { executor: { type: 'verify' }, metrics, context: {} }, measurements });
+async function verify(metrics: MetricSpec[], measurements: Measurement[] = [], elapsedMs = 0): Promise<void> {
+  const spec = { executor: { type: 'verify' }, metrics, context: {} };
+  bench.link.answer = (job) => grantOf(job, { kind: 'verify', spec, measurements, elapsedMs });
   bench.link.invite('verify', { job: 'v' });
   await bench.time.settle();
 }
@@ -98,6 +99,60 @@ describe('a verification', () => {
       [2, 'passed'],
     ]);
     expect(bench.link.verbs('v').at(-1)).toBe('succeeded');
+  });
+
+  it('keeps the clock that began when the job before it had succeeded, whoever measures', async () => {
+    await verify([metric(), metric({ name: 'later', initialDelayMs: 10_000, count: 1 })], [], 9_500);
+    await bench.time.pass(1);
+    expect(results()).toEqual([[0, 'passed']]);
+    await bench.time.pass(500);
+    expect(results()).toHaveLength(2);
+    await bench.restart();
+    await bench.time.pass(4_000);
+    expect(bench.link.verbs('v').filter((verb) => verb === 'measured')).toHaveLength(4);
+    expect(bench.link.verbs('v').at(-1)).toBe('succeeded');
+  });
+
+  it('waits no longer than an interval after what an agent measured whose clock was ahead', async () => {
+    await verify([metric({ count: 2 })], [{ metric: 'health', index: 0, result: 'passed', at: bench.time.now() + 3_600_000 }]);
+    await bench.time.pass(2_000);
+    expect(results()).toEqual([[1, 'passed']]);
+  });
+
+  it('ends with those that count; a dry run is measured until then, and holds nothing up', async () => {
+    await verify([metric({ count: 2 }), metric({ name: 'trial', dryRun: true, count: 100, successCondition: 'false', failureLimit: 99 })]);
+    await bench.time.pass(3_000);
+    expect(bench.link.verbs('v').at(-1)).toBe('succeeded');
+    expect(results()).toContainEqual([0, 'failed']);
+  });
+
+  it('with nothing but dry runs measures them all', async () => {
+    await verify([metric({ dryRun: true, successCondition: 'false', failureLimit: 2 })]);
+    await bench.time.pass(3_000);
+    expect(results()).toHaveLength(2);
+    await bench.time.pass(2_000);
+    expect(results()).toHaveLength(3);
+    expect(bench.link.reports.at(-1)?.report).toMatchObject({
+      verb: 'succeeded',
+      message: expect.stringContaining('notVerified: no metric counts'),
+    });
+  });
+
+  it('finishes early once enough passed in a row', async () => {
+    await verify([metric({ count: 10, consecutiveSuccess: 2 })]);
+    await bench.time.pass(3_000);
+    expect(results()).toHaveLength(2);
+    expect(bench.link.verbs('v').at(-1)).toBe('succeeded');
+  });
+
+  it.each(['inconclusive', 'failed', 'passed'] as const)('takes no data for %s where the metric says so', async (onNoData) => {
+    provider.says = { noData: 'the series is empty' };
+    await verify([metric({ count: 1, onNoData })]);
+    await bench.time.pass(1_000);
+    expect(bench.link.reports.find(({ report }) => report.verb === 'measured')?.report).toMatchObject({
+      measurement: { result: onNoData, message: 'no data: the series is empty' },
+    });
+    expect(bench.link.verbs('v').at(-1)).toBe(onNoData === 'passed' ? 'succeeded' : 'failed');
   });
 
   it('takes a source that cannot be reached, or breaks, for an error', async () => {

@@ -1,8 +1,8 @@
 import type { Json, JsonObject } from '@slipway/core';
 import type { Timers } from '../ports.js';
 
-/** What a probe saw; `result` in the metric's conditions. */
-export type Probe = { result: Json } | { error: string };
+/** What a probe saw; `result` in the metric's conditions. `noData`: the source was asked and had nothing to say; the metric's `onNoData` judges. */
+export type Probe = { result: Json } | { noData: string } | { error: string };
 
 export interface ProbeContext {
   timers: Timers;

@@ -45,6 +45,8 @@ export type ClaimAnswer =
       observeOnly?: boolean;
       /** For `verify` jobs: what earlier holders measured already. */
       measurements: Measurement[];
+      /** For `verify` jobs: how long ago the job before it had really succeeded. Its clock began then, whoever measures. */
+      elapsedMs?: number;
     }
   | { job: string; granted: false; because: string; code: string; retryAfterMs?: number };
 
@@ -68,6 +70,7 @@ export const claimReplySchema = z.object({
         observeFirst: z.boolean(),
         observeOnly: z.boolean().optional(),
         measurements: z.array(measurementSchema),
+        elapsedMs: z.number().min(0).optional(),
       }),
       z.object({
         job: z.string(),

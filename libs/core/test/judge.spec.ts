@@ -114,8 +114,8 @@ describe('judgeAll', () => {
       verdict: 'passed',
       perMetric: { latency: { verdict: 'failed' } },
     });
-    expect(judgeAll([metric({ dryRun: true })], measured('ppppp')).verdict).toBe('inconclusive');
-    expect(judgeAll([], []).verdict).toBe('inconclusive');
+    expect(judgeAll([metric({ dryRun: true })], measured('ppppp')).verdict).toBe('notVerified');
+    expect(judgeAll([], []).verdict).toBe('notVerified');
   });
 
   it('is inconclusive when it ended before it was done: zero measurements is never a pass', () => {
@@ -156,9 +156,20 @@ describe('classify', () => {
 
 describe('nextMeasurementAt', () => {
   it('waits out the initial delay, then the interval after the last one, until it is judged', () => {
-    expect(nextMeasurementAt(metric(), [], 10_000)).toBe(10_500);
-    expect(nextMeasurementAt(metric(), measured('pp'), 0)).toBe(2_000);
-    expect(nextMeasurementAt(metric(), measured('ppppp'), 0)).toBeUndefined();
-    expect(nextMeasurementAt(metric(), measured('ppppp', 'other'), 0)).toBe(500);
+    expect(nextMeasurementAt(metric(), [], 10_000, 10_000)).toBe(10_500);
+    expect(nextMeasurementAt(metric(), measured('pp'), 0, 1_200)).toBe(2_000);
+    expect(nextMeasurementAt(metric(), measured('ppppp'), 0, 9_000)).toBeUndefined();
+    expect(nextMeasurementAt(metric(), measured('ppppp', 'other'), 0, 0)).toBe(500);
+  });
+
+  it('is due at once when it is late', () => {
+    expect(nextMeasurementAt(metric(), [], 0, 60_000)).toBe(500);
+    expect(nextMeasurementAt(metric(), measured('pp'), 0, 60_000)).toBe(2_000);
+  });
+
+  it('waits no longer than the metric says, however far ahead the clock was that measured before', () => {
+    const ahead = measured('pp').map((m) => ({ ...m, at: m.at + 3_600_000 }));
+    expect(nextMeasurementAt(metric(), ahead, 0, 5_000)).toBe(6_000);
+    expect(nextMeasurementAt(metric(), [], 3_600_000, 5_000)).toBe(5_500);
   });
 });

@@ -41,4 +41,5 @@ export interface Measurement {
   message?: string;
 }
 
-export type VerificationVerdict = 'running' | 'passed' | 'failed' | 'inconclusive' | 'error';
+/** `notVerified`: it was measured, and nothing of that counts (dry runs only). The version goes on, and is not verified. */
+export type VerificationVerdict = 'running' | 'passed' | 'failed' | 'inconclusive' | 'error' | 'notVerified';

@@ -46,9 +46,14 @@ export interface VerificationJudgement extends MetricJudgement {
 /** Worst first. While one metric runs, only `failed` is final: nothing is worse. */
 const WORST: readonly VerificationVerdict[] = ['failed', 'running', 'error', 'inconclusive', 'passed'];
 
+/** Whether a verification with these metrics can verify anything: dry runs cannot. */
+export function verifies(metrics: readonly Pick<MetricSpec, 'dryRun'>[]): boolean {
+  return metrics.some((metric) => !metric.dryRun);
+}
+
 /**
- * The verdict over all metrics: the worst one's. `dryRun` metrics are judged and told, and do not count; when none counts, or nothing was measured,
- * that is no pass. `ended`: no more measurements will come, so what is unfinished is inconclusive.
+ * The verdict over all metrics: the worst one's. `dryRun` metrics are judged and told, count for nothing and hold nothing up; where no metric counts the
+ * verdict is `notVerified` once all have been judged, never a pass. `ended`: no more measurements will come, so what is unfinished is inconclusive.
  */
 export function judgeAll(
   metrics: readonly MetricSpec[],
@@ -68,9 +73,14 @@ export function judgeAll(
     if (metric.dryRun) continue;
     if (!worst || WORST.indexOf(judgement.verdict) < WORST.indexOf(worst.judgement.verdict)) worst = { name: metric.name, judgement };
   }
-  if (!worst) return { verdict: 'inconclusive', done: true, sentence: 'no metric counts, so nothing was verified', perMetric };
+  if (!worst) return { ...nothingCounts(Object.values(perMetric)), perMetric };
   const { verdict, done, sentence } = worst.judgement;
   return { verdict, done, sentence: `${worst.name}: ${sentence}`, perMetric };
+}
+
+function nothingCounts(judged: readonly MetricJudgement[]): MetricJudgement {
+  const done = judged.every((judgement) => judgement.done);
+  return { verdict: done ? 'notVerified' : 'running', done, sentence: 'no metric counts, so nothing is verified' };
 }
 
 /** The measurements of one metric in order, each index once (the first to come stands). */

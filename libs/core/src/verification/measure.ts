@@ -32,12 +32,20 @@ export function classify(metric: MetricSpec, result: Json | undefined, activatio
   return { result: 'error', message: `metric ${metric.name} has no condition` };
 }
 
-/** When the next measurement is due; undefined: the metric is judged. Late is due at once, and nothing is made up for. */
-export function nextMeasurementAt(metric: MetricSpec, measurements: readonly Measurement[], startedAt: number): number | undefined {
+/**
+ * When the next measurement is due; undefined: the metric is judged. Late is due at once, and nothing is made up for. Earlier measurements may be another
+ * agent's, by a clock that differs from this one: nobody waits longer from `now` than the metric says.
+ */
+export function nextMeasurementAt(
+  metric: MetricSpec,
+  measurements: readonly Measurement[],
+  startedAt: number,
+  now: number,
+): number | undefined {
   const own = measurements.filter((m) => m.metric === metric.name);
   if (judge(metric, own).done) return undefined;
-  if (own.length === 0) return startedAt + metric.initialDelayMs;
-  return Math.max(...own.map((m) => m.at)) + metric.intervalMs;
+  if (own.length === 0) return Math.min(startedAt, now) + metric.initialDelayMs;
+  return Math.min(Math.max(...own.map((m) => m.at)), now) + metric.intervalMs;
 }
 
 function ask(condition: string | undefined, names: JsonObject): { value?: boolean; error?: string } | undefined {

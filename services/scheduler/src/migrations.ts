@@ -57,4 +57,18 @@ export const migrations: readonly MigrationStep[] = [
       'create table "template" ("id" text collate "C" not null, "executor" json not null, primary key ("id"))',
     ],
   },
+  {
+    name: '0006_within_target',
+    sql: [
+      'alter table "job" add column "weight" integer',
+      'alter table "job" add column "slot" text collate "C"',
+      'alter table "job" add column "not_before" timestamp with time zone',
+      'alter table "release" add column "sequence" json',
+      'alter table "rollout" add column "pinned" boolean',
+      'create table "standing" ("id" text collate "C" not null, "kind" text collate "C" not null, "revision" bigint not null, "fact" json not null, "expires_at" timestamptz, "ended_at" timestamptz, primary key ("id"))',
+      'create index "standing_in_force" on "standing" ("ended_at", "expires_at")',
+      'alter table "target" add column "slot" text collate "C"',
+      'alter table "target" add column "leftover" text collate "C"',
+    ],
+  },
 ];

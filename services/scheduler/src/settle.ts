@@ -1,6 +1,7 @@
 import { SlipwayError } from '@slipway/core';
 import { admitJobs } from './jobs/admit.js';
 import { settleBegun, settleEnded } from './jobs/settle-ended.js';
+import { takeBackOrphans } from './rollback/roll-back.js';
 import { planPlace } from './rollouts/plan-place.js';
 import { runRollouts } from './rollouts/run-rollouts.js';
 import { jobTable } from './tables.js';
@@ -23,6 +24,7 @@ export async function settle(work: Work): Promise<void> {
       });
     if (work.begun.length > 0) await settleBegun(work, work.begun.splice(0));
     else if (work.ended.length > 0) await settleEnded(work, work.ended.splice(0));
+    else if (work.orphans.length > 0) await takeBackOrphans(work, work.orphans.splice(0));
     else if (work.queued.length > 0) await admitJobs(work, work.queued.splice(0));
     else if (work.rolloutEvents.length > 0) await runRollouts(work);
     else if (work.replan.size > 0) for (const place of take(work.replan)) await planPlace(work, place);

@@ -1,4 +1,5 @@
 import type {
+  FreezeFact,
   ExecutorSpec,
   Json,
   JobKind,
@@ -9,10 +10,13 @@ import type {
   MetricSpec,
   NumberedDecision,
   Obligations,
+  PinFact,
   RetrySpec,
   Rollout,
   RolloutPlan,
   RolloutState,
+  Sequence,
+  SlotName,
   VerificationVerdict,
   Verdict,
 } from '@slipway/core';
@@ -64,12 +68,26 @@ export const targetTable = defineTable(
     wanted: nullable(text()),
     /** … and the inventory revision it was made of. */
     wantedRevision: nullable(bigint()),
+    /** Of two slots (`blueGreen`) the one that serves. */
+    slot: nullable(text<SlotName>()),
+    /** What could not be cleaned up there, for people to see. */
+    leftover: nullable(text()),
     /** Why automation gave up on bringing it back: no verified release to go to, or the rollback failed. */
     halted: nullable(text()),
   },
   { key: ['deployment', 'environment', 'resource'], indexes: [{ name: 'target_by_version', columns: ['versionId'] }] },
 );
 export type TargetRow = RowIn<typeof targetTable>;
+
+/** The jobs by which a release comes to its target, where one `deploy` is not enough. */
+export interface ReleaseSequence extends Sequence {
+  /** The rollout whose obligations bind its jobs. */
+  obligedBy: string;
+  /** What the slot has that served before, until it is retired. */
+  kept?: { slot: SlotName; releaseId: string };
+  /** It is taken back only because a newer version comes: nothing was wrong with it. */
+  superseded?: boolean;
+}
 
 export type ReleaseState = 'pending' | 'succeeded' | 'failed' | 'rolledBack' | 'cancelled';
 
@@ -90,6 +108,7 @@ export const releaseTable = defineTable(
     variables: json<JsonObject>(),
     /** The executor's template that it was made of: a rollback to it renders this one, whatever the deployment says by then. */
     template: nullable(text()),
+    sequence: nullable(json<ReleaseSequence>()),
     /** Hash of version, variables, pool and executor config. */
     fingerprint: nullable(text()),
     /** Inventory revision that it was made of. */
@@ -111,8 +130,8 @@ export type ReleaseRow = RowIn<typeof releaseTable>;
 export const templateTable = defineTable('template', { id: text(), executor: json<ExecutorSpec>() }, { key: ['id'] });
 export type TemplateRow = RowIn<typeof templateTable>;
 
-/** Why a queued job is not offered to agents: another job has its target, a freeze stops it, a limit is reached. */
-export type Held = 'busy' | 'gate' | 'concurrency';
+/** Why a queued job is not offered to agents: another job has its target, a gate stops it, a limit is reached, the step before it holds, its rollout is paused. */
+export type Held = 'busy' | 'gate' | 'concurrency' | 'hold' | 'paused';
 
 export interface Slot {
   key: string;
@@ -132,6 +151,12 @@ export const jobTable = defineTable(
     versionId: text(),
     version: text(),
     rollback: boolean(),
+    /** In a sequence: percent of the traffic that the version has once it is done. */
+    weight: nullable(integer()),
+    /** … and the slot that it is about. */
+    slot: nullable(text<SlotName>()),
+    /** … and the time before which it is not offered. */
+    notBefore: nullable(instant()),
     pool: text(),
     executor: text(),
     state: text<JobState>(),
@@ -231,6 +256,8 @@ export const rolloutTable = defineTable(
     backlog: json<number[]>(),
     /** Its members run the version already: it brings them changed variables or config. */
     renewal: nullable(boolean()),
+    /** Its members go there because of a pin, newer or older than what they run, and only as long as that stands. */
+    pinned: nullable(boolean()),
     /** It ended before anything began because the gate closed: its targets may go again by themselves. */
     withdrawn: boolean(),
   },
@@ -258,6 +285,22 @@ export const decisionTable = defineTable(
   { key: ['deployment', 'environment', 'versionId'] },
 );
 export type DecisionRow = RowIn<typeof decisionTable>;
+
+/** Freezes and pins, as the policy service told them last: each start is asked here too (I11). */
+export const standingTable = defineTable(
+  'standing',
+  {
+    id: text(),
+    kind: text<'freeze' | 'pin'>(),
+    /** Number of its last change: an older word of it changes nothing. */
+    revision: bigint(),
+    fact: json<FreezeFact | PinFact>(),
+    expiresAt: nullable(instant()),
+    endedAt: nullable(instant()),
+  },
+  { key: ['id'], indexes: [{ name: 'standing_in_force', columns: ['endedAt', 'expiresAt'] }] },
+);
+export type StandingRow = RowIn<typeof standingTable>;
 
 /** A version that was rolled back from a target does not return there by itself. */
 export const quarantineTable = defineTable(
@@ -320,6 +363,7 @@ export const tables: Table<any>[] = [
   jobTable,
   rolloutTable,
   decisionTable,
+  standingTable,
   quarantineTable,
   measurementTable,
   slotTable,

@@ -8,6 +8,7 @@ import {
   quarantineTable,
   releaseTable,
   rolloutTable,
+  standingTable,
   targetTable,
   measurementTable,
   templateTable,
@@ -19,6 +20,7 @@ import {
   type TargetRow,
   type TemplateRow,
 } from './tables.js';
+import { Standing, type StandingHere } from './standing/standing.js';
 import type { World } from './world.js';
 
 export interface Place {
@@ -51,6 +53,8 @@ export class Work {
   readonly ended: { row: JobRow; withdrawn: boolean }[] = [];
   readonly queued: JobRow[] = [];
   readonly measured: MeasurementRow[] = [];
+  /** Sequences that failed half way and whose rollout does not listen any more: taken back all the same. */
+  readonly orphans: { row: JobRow; because: string }[] = [];
   /** Executor templates that releases of this work were made of and that may not be stored yet. */
   readonly templates = new Map<string, TemplateRow>();
   /** Places where something became free to go: their plan is made again before the end. */
@@ -63,6 +67,7 @@ export class Work {
   readonly nudges = new Set<string>();
   /** How many jobs this work has made, to keep its transaction to one batch. */
   dispatched = 0;
+  private standing: Standing | undefined;
   private readonly out: OutboxMessage[] = [];
   private readonly grown = new Set<RolloutRow>();
   private readonly quarantines = new Map<string, QuarantineRow[]>();
@@ -172,8 +177,9 @@ export class Work {
     this.grown.add(row);
   }
 
-  /** The newest decision on each of these versions at a place; all that are stored when no versions are named. */
+  /** The newest decision on each of these versions at a place, all that are stored when no versions are named; and what freezes and pins say. */
   async loadDecisions(place: Place, versions?: readonly string[]): Promise<Map<string, IndexedDecision>> {
+    await this.loadStanding();
     const { decisions } = this.world;
     const where = { ...placeOf(place), ...(versions ? { versionId: [...versions] } : {}) };
     const heads = await this.tx.find(decisionTable, where, { only: ['deployment', 'environment', 'versionId', 'number'] });
@@ -187,6 +193,16 @@ export class Work {
       if (decision) found.set(head.versionId, decision);
     }
     return found;
+  }
+
+  /** Read what freezes and pins say; once, under the locks that this work holds: whoever stores a newer one waits for them (I11). */
+  async loadStanding(): Promise<void> {
+    this.standing ??= new Standing(await this.tx.find(standingTable, { endedAt: null }), this.inventory, this.now);
+  }
+
+  /** What freezes and pins say of a place, which `loadDecisions` has read too. */
+  standingAt(place: Place): StandingHere {
+    return there(this.standing, 'what people froze and pinned').at(place);
   }
 
   /** The quarantines of a place, as this work leaves them. */

@@ -11,7 +11,7 @@ const follows: Record<MemberLetter, string> = {
   v: 'sfux',
   s: 'b',
   f: 'b',
-  u: 'jvsfb',
+  u: 'jvsfbr',
   x: '',
   b: 'rfux',
   r: '',

@@ -27,14 +27,16 @@ export function sentencesOf(group: DecisionGroup): string[] {
 
 /**
  * I2: open only when a decision says `allowed`, for this target as it is now, at this time. No decision, a decision that has not seen the
- * target's last change, and one whose time has passed are all not yes.
+ * target's last change, and one whose time has passed are all not yes. `held`: what freezes and pins say, which may be newer than the decision (I11).
  */
 export function gateAt(
   indexed: IndexedDecision | undefined,
   resource: string,
   targetRevision: number | undefined,
   now: number,
+  held: string | undefined,
 ): GateAnswer {
+  if (held !== undefined) return closed(held);
   if (!indexed) return closed('the policy service has not decided yet');
   if (targetRevision === undefined) return closed(`${resource} is no release target any more`);
   if (targetRevision > indexed.decision.inventoryRevision)
@@ -48,15 +50,3 @@ export function gateAt(
 }
 
 const closed = (because: string): GateAnswer => ({ open: false, expired: false, because });
-
-/** A freeze at this target that does not let rollbacks pass either, as the newest decisions on the place tell it; its sentence. */
-export function freezeOfRollbacks(decisions: Iterable<IndexedDecision>, resource: string): string | undefined {
-  for (const { groupOf } of decisions) {
-    const freeze = groupOf(resource)?.standing.find((rule) => rule.rule === 'freeze' && rule.verdict !== 'allowed');
-    if (!freeze) continue;
-    const saw = freeze.saw;
-    const passes = typeof saw === 'object' && saw !== null && !Array.isArray(saw) && saw['allowRollback'] === true;
-    if (!passes) return freeze.sentence;
-  }
-  return undefined;
-}

@@ -4,6 +4,7 @@ import { stepJob } from '../jobs/step-job.js';
 import { decisionTable, jobTable, type JobRow, type RolloutRow } from '../tables.js';
 import { placeKey, type Place, type Work } from '../work.js';
 import type { World } from '../world.js';
+import { isOpenStep } from '../sequences/hold-steps.js';
 import { gateAt, type GateAnswer } from './gate.js';
 
 /**
@@ -56,8 +57,9 @@ export async function closeGates(work: Work, place: Place, versionIds: readonly 
   if (concerned.length === 0) return;
   const decisions = await work.loadDecisions(place, versionIds);
   const targets = work.inventory.targets(place.deployment, place.environment);
-  const answer = (row: Pick<RolloutRow, 'versionId'>, resource: string): GateAnswer =>
-    gateAt(decisions.get(row.versionId), resource, targets?.revisionOf(resource), work.now);
+  const standing = work.standingAt(place);
+  const answer = (row: RolloutRow, resource: string): GateAnswer =>
+    gateAt(decisions.get(row.versionId), resource, targets?.revisionOf(resource), work.now, standing.holds(row, resource));
   for (const row of concerned) {
     const status = work.inventory.versions.byId(row.versionId)?.status;
     await closeGate(work, row, (resource) => {
@@ -66,11 +68,13 @@ export async function closeGates(work: Work, place: Place, versionIds: readonly 
       return given.open || given.expired ? undefined : given.because;
     });
     work.rolloutEvents.push({ id: row.id, event: { type: 'time' } });
+    // What is held half way is asked again, whichever way the gate went.
+    if (row.obligations.gradualRollout.within) work.freed.set(placeKey(row), row);
   }
 }
 
 async function closeGate(work: Work, row: RolloutRow, closedFor: (resource: string) => string | undefined): Promise<void> {
-  const unbegun = await unbegunJobs(work, row);
+  const { unbegun, steps } = await unbegunJobs(work, row);
   let reason: string | undefined;
   const closed = row.plan.members.map((resource) => {
     const because = closedFor(resource);
@@ -86,6 +90,11 @@ async function closeGate(work: Work, row: RolloutRow, closedFor: (resource: stri
     work.rolloutEvents.push({ id: row.id, event: { type: 'abort', because: `nothing had begun, and it may not any more: ${reason}` } });
     return;
   }
+  const bad = ['rejected', 'failed'].includes(work.inventory.versions.byId(row.versionId)?.status ?? '');
+  for (const job of steps)
+    if (closed[job.ordinal ?? -1])
+      if (bad) stepJob(work, job, { type: job.kind === 'verify' ? 'cancel' : 'withdraw', because: reason });
+      else if (job.kind !== 'verify') work.queued.push(job);
   for (const [ordinal, job] of unbegun) if (closed[ordinal]) stepJob(work, job, { type: 'withdraw', because: reason });
   const kept = row.backlog.filter((ordinal) => !closed[ordinal]);
   if (kept.length === row.backlog.length) return;
@@ -94,11 +103,15 @@ async function closeGate(work: Work, row: RolloutRow, closedFor: (resource: stri
   work.rollouts.change(row, { backlog: kept });
 }
 
-/** The first attempts of members that no agent has claimed, by ordinal. */
-async function unbegunJobs(work: Work, row: RolloutRow): Promise<Map<number, JobRow>> {
-  if (!row.members.includes('j')) return new Map();
-  const jobs = work.jobs.loaded(
-    await work.tx.find(jobTable, { rolloutId: row.id, state: ['queued', 'dispatched'], rollback: false, attempt: 1 }),
-  );
-  return new Map(jobs.filter((job) => job.claimedAt === undefined && job.ordinal !== undefined).map((job) => [job.ordinal as number, job]));
+/** The first attempts of members that no agent has claimed, by ordinal; and the later jobs of sequences, which have begun and wait half way. */
+async function unbegunJobs(work: Work, row: RolloutRow): Promise<{ unbegun: Map<number, JobRow>; steps: JobRow[] }> {
+  if (!row.members.includes('j')) return { unbegun: new Map(), steps: [] };
+  const jobs = work.jobs
+    .loaded(await work.tx.find(jobTable, { rolloutId: row.id, state: ['queued', 'dispatched'], rollback: false, attempt: 1 }))
+    .filter((job) => job.claimedAt === undefined && job.ordinal !== undefined);
+  const isStep = (job: JobRow): boolean => isOpenStep(job) && job.kind !== 'deploy';
+  return {
+    unbegun: new Map(jobs.filter((job) => !isStep(job)).map((job) => [job.ordinal as number, job])),
+    steps: jobs.filter((job) => isStep(job) && row.members[job.ordinal as number] === 'j'),
+  };
 }

@@ -1,5 +1,5 @@
-import { freezeOfRollbacks } from '../decisions/gate.js';
 import { jobTable, slotTable, type Held, type JobRow, type Slot, type SlotRow } from '../tables.js';
+import { holdSteps, isOpenStep } from '../sequences/hold-steps.js';
 import { placeKey, type Work } from '../work.js';
 import { invitation } from './job-events.js';
 import { stepJob } from './step-job.js';
@@ -10,12 +10,13 @@ const HELD_WAKE_MS = 60_000;
 /**
  * Offer queued jobs to the agents of their pools, first come first served, or hold them and say why: a rollback's target is still taken (I1) or
  * frozen for rollbacks too (I11), a concurrency limit is reached. Whether a rollout's member may begin was asked before its job was made; what
- * an earlier holder may have begun is always offered, since somebody must look what became of it.
+ * an earlier holder may have begun is always offered, since somebody must look what became of it. Steps of a sequence are held by rules of their own.
  */
 export async function admitJobs(work: Work, rows: readonly JobRow[]): Promise<void> {
   const jobs = rows.filter((row) => row.state === 'queued' || row.state === 'dispatched');
-  const rollbacks = jobs.filter((row) => row.rollback && !row.occupies);
-  const held = new Set<JobRow>();
+  const steps = jobs.filter(isOpenStep);
+  const held = steps.length > 0 ? await holdSteps(work, steps) : new Set<JobRow>();
+  const rollbacks = jobs.filter((row) => row.rollback && !row.occupies && !held.has(row));
   for (const group of Map.groupBy(rollbacks, placeKey).values()) for (const row of await holdRollbacks(work, group)) held.add(row);
   const limited = jobs.filter((row) => !held.has(row) && row.slots.length > 0 && row.claimedAt === undefined);
   for (const row of await holdOverLimits(work, limited)) held.add(row);
@@ -52,12 +53,13 @@ async function holdRollbacks(work: Work, jobs: readonly JobRow[]): Promise<JobRo
   );
   const taken = new Set(stored.filter((row) => !asking.has(row.id) && !work.jobs.has(row)).map((row) => row.resource));
   for (const row of work.jobs.all()) if (row.occupies && placeKey(row) === placeKey(place)) taken.add(row.resource);
-  const decisions = await work.loadDecisions(place);
+  await work.loadStanding();
+  const standing = work.standingAt(place);
   const held: JobRow[] = [];
   for (const row of jobs) {
-    const freeze = row.kind === 'verify' ? undefined : freezeOfRollbacks(decisions.values(), row.resource);
+    const freeze = row.kind === 'verify' ? undefined : standing.frozen(row.resource, { rollback: true });
     if (taken.has(row.resource)) hold(work, row, 'busy', 'another job has this target');
-    else if (freeze !== undefined) hold(work, row, 'gate', `freeze: ${freeze}`);
+    else if (freeze !== undefined) hold(work, row, 'gate', `freeze: ${freeze.sentence}`);
     if (row.held && (taken.has(row.resource) || freeze !== undefined)) held.push(row);
     else taken.add(row.resource);
   }

@@ -1,10 +1,13 @@
 import type { ClaimAnswer } from '@slipway/contracts';
 import { refuseClaim, type Measurement } from '@slipway/core';
 import { poolsOf } from '../agents/enrolments.js';
-import { freezeOfRollbacks, gateAt } from '../decisions/gate.js';
+import { gateAt } from '../decisions/gate.js';
 import { activationOf } from '../releases/activation.js';
 import { measurementTable, type JobRow } from '../tables.js';
+import { elapsedOf } from '../verification/make-verify.js';
 import { placeKey, type Work } from '../work.js';
+import { stepHold, isOpenStep } from '../sequences/hold-steps.js';
+import { goesNoFurther } from '../sequences/settle-step.js';
 import { stepJob } from './step-job.js';
 
 export interface Claim {
@@ -75,6 +78,7 @@ function grant(work: Work, row: JobRow, measurements: Measurement[]): Extract<Cl
     },
     observeFirst: row.observeFirst ?? false,
     measurements,
+    ...(kind === 'verify' ? { elapsedMs: elapsedOf(row, work.now) } : {}),
   };
 }
 
@@ -82,7 +86,9 @@ function grant(work: Work, row: JobRow, measurements: Measurement[]): Extract<Cl
 async function closedGates(work: Work, rows: readonly JobRow[]): Promise<(row: JobRow) => Denial | undefined> {
   const decisions = new Map<string, Awaited<ReturnType<Work['loadDecisions']>>>();
   for (const [key, group] of Map.groupBy(rows, placeKey)) {
-    const versions = group.some((row) => row.rollback) ? undefined : [...new Set(group.map((row) => row.versionId))];
+    const versions = group.some((row) => row.rollback || row.kind === 'retire')
+      ? undefined
+      : [...new Set(group.map((row) => row.versionId))];
     decisions.set(
       key,
       await work.loadDecisions({ deployment: (group[0] as JobRow).deployment, environment: (group[0] as JobRow).environment }, versions),
@@ -91,7 +97,8 @@ async function closedGates(work: Work, rows: readonly JobRow[]): Promise<(row: J
   return (row) => {
     if (row.kind === 'verify') return undefined;
     const known = decisions.get(placeKey(row)) ?? new Map();
-    if (row.rollback) return frozen(work, row, freezeOfRollbacks(known.values(), row.resource));
+    if (isOpenStep(row) && row.kind !== 'deploy') return stepDenial(work, row, known);
+    if (row.rollback) return frozen(work, row, work.standingAt(row).frozen(row.resource, { rollback: true })?.sentence);
     const rollout = row.rolloutId === undefined ? undefined : work.rollout(row.rolloutId);
     if (rollout && (rollout.state !== 'running' || rollout.ending))
       return withdrawn(
@@ -107,6 +114,7 @@ async function closedGates(work: Work, rows: readonly JobRow[]): Promise<(row: J
       row.resource,
       work.inventory.targetRevision(row.deployment, row.environment, row.resource),
       work.now,
+      work.standingAt(row).holds({ versionId: row.versionId, pinned: rollout?.pinned }, row.resource),
     );
     if (answer.open) return undefined;
     if (answer.expired)
@@ -118,6 +126,16 @@ async function closedGates(work: Work, rows: readonly JobRow[]): Promise<(row: J
 function withdrawn(work: Work, row: JobRow, code: string, because: string): Denial {
   stepJob(work, row, { type: 'withdraw', because });
   return { job: row.id, granted: false, code, because };
+}
+
+/** A step of a sequence that may not begin now is put aside with its target; one whose rollout ends is over. */
+function stepDenial(work: Work, row: JobRow, decisions: Awaited<ReturnType<Work['loadDecisions']>>): Denial | undefined {
+  const stop = goesNoFurther(work, row, work.release(row.releaseId));
+  if (stop !== undefined && row.kind !== 'retire') return withdrawn(work, row, 'job.claim.rollout', stop);
+  const hold = stepHold(work, row, decisions);
+  if (!hold) return undefined;
+  work.queued.push(row);
+  return { job: row.id, granted: false, code: hold.held === 'paused' ? 'job.claim.rollout' : 'job.claim.gate', because: hold.because };
 }
 
 /** A rollback that a freeze stops too is put aside until the freeze is over. */

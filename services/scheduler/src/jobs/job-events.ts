@@ -21,6 +21,8 @@ export function jobEvent(row: JobRow, verb: string, now: number): OutboxMessage 
     attempt,
     ...(row.agent === undefined ? {} : { agent: row.agent }),
     ...(row.rollback ? { rollback: true } : {}),
+    ...(row.weight === undefined ? {} : { weight: row.weight }),
+    ...(row.slot === undefined ? {} : { slot: row.slot }),
     deployment,
     environment,
     resource,

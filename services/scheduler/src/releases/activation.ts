@@ -17,14 +17,28 @@ export function activationOf(
   inventory: Inventory,
   job: Pick<
     JobRow,
-    'id' | 'kind' | 'attempt' | 'rollback' | 'releaseId' | 'deployment' | 'environment' | 'resource' | 'versionId' | 'version'
+    | 'id'
+    | 'kind'
+    | 'attempt'
+    | 'rollback'
+    | 'weight'
+    | 'slot'
+    | 'releaseId'
+    | 'deployment'
+    | 'environment'
+    | 'resource'
+    | 'versionId'
+    | 'version'
   >,
   variables: JsonObject,
 ): JsonObject {
   const { deployment, environment, resource } = job;
   const where = inventory.resources.get(resource);
   return {
-    job: { id: job.id, action: job.kind, attempt: job.attempt, rollback: job.rollback },
+    job: {
+      ...{ id: job.id, action: job.kind, attempt: job.attempt, rollback: job.rollback, weight: job.weight ?? 100 },
+      ...(job.slot === undefined ? {} : { slot: job.slot }),
+    },
     release: { id: job.releaseId },
     version: plain(inventory.versions.byId(job.versionId) ?? { id: job.versionId, tag: job.version }),
     deployment: deploymentNames(inventory.deployments.get(deployment) ?? { name: deployment }),

@@ -10,6 +10,7 @@ import {
   type JsonObject,
   type Obligations,
   type ResourceDoc,
+  type SequenceStep,
 } from '@slipway/core';
 import { slugSchema } from '@slipway/contracts';
 import { jobEvent } from '../jobs/job-events.js';
@@ -28,6 +29,8 @@ export interface DeployOf {
   restores?: Pick<JobRow, 'id' | 'releaseId' | 'pool' | 'config'>;
   /** The executor's template of the release that it brings back; absent: what the deployment declares now. */
   template?: ExecutorSpec;
+  /** Which job of a sequence it is; absent: the one `deploy` that is all. */
+  step?: SequenceStep;
   /** Why it cannot be run at all, found before: the job is made all the same, `rejected`, so that the reason is on record. */
   problem?: string;
 }
@@ -39,16 +42,19 @@ export interface Rendered {
 }
 
 /**
- * The `deploy` job of a release, rendered, in state `queued`; whoever made it asks `admitJobs`. When a template has no value the job is
+ * The `deploy` job of a release, or another one of its sequence, rendered, in state `queued`; whoever made it asks `admitJobs`. When a template has no value the job is
  * `rejected` with the reason and has ended (never an empty string in a config).
  */
 export function makeDeploy(work: Work, of: DeployOf): JobRow {
   const { release, obligations } = of;
   const { deployment, environment, resource, versionId, version } = release;
   const id = work.world.ids.next();
+  const { action: kind = 'deploy', weight, slot } = of.step ?? {};
   const names = {
     id,
-    kind: 'deploy',
+    kind,
+    ...(weight === undefined ? {} : { weight }),
+    ...(slot === undefined ? {} : { slot }),
     attempt: 1,
     rollback: of.rollback,
     releaseId: release.id,
@@ -86,7 +92,7 @@ export function makeDeploy(work: Work, of: DeployOf): JobRow {
     ...(of.ordinal === undefined ? {} : { ordinal: of.ordinal }),
     config: ready ? rendered.config : { type: job.executor },
     occupies: false,
-    slots: ready && !of.rollback ? slotsOf(work, obligations.concurrency, rendered.pool, release) : [],
+    slots: ready && !of.rollback && kind !== 'retire' ? slotsOf(work, obligations.concurrency, rendered.pool, release) : [],
   };
   if (!ready) {
     Object.assign(row, { state: 'rejected', message: rendered.problem, finishedAt: work.now, wakeAt: undefined } satisfies Partial<JobRow>);
@@ -98,13 +104,19 @@ export function makeDeploy(work: Work, of: DeployOf): JobRow {
 
 const templateIds = new WeakMap<ExecutorSpec, string>();
 
-/** The id under which this template is kept for the rollbacks to come. */
-function keepTemplate(work: Work, executor: ExecutorSpec): string {
+/** Equal for templates that say the same. */
+export function templateIdOf(executor: ExecutorSpec): string {
   let id = templateIds.get(executor);
   if (id === undefined) {
     id = createHash('sha256').update(stableJson(executor)).digest('hex').slice(0, 32);
     templateIds.set(executor, id);
   }
+  return id;
+}
+
+/** The id under which this template is kept for the jobs and rollbacks to come. */
+function keepTemplate(work: Work, executor: ExecutorSpec): string {
+  const id = templateIdOf(executor);
   if (!work.world.templates.has(id)) work.templates.set(id, { id, executor });
   return id;
 }
@@ -148,7 +160,7 @@ export function fingerprintNow(work: Work, names: Place & { resource: string; ve
   return fingerprintOf(work, neutral, values, problem === undefined ? render(work, neutral, values) : { problem });
 }
 
-const NOBODY = { id: '', releaseId: '', kind: 'deploy', attempt: 1, rollback: false } as const;
+const NOBODY = { id: '', releaseId: '', kind: 'deploy', attempt: 1, rollback: false, weight: 100, slot: 'blue' } as const;
 
 /** Equal for releases that give the same to the same executor in the same pool; the ids of job and release, which always differ, are left out. */
 function fingerprintOf(

@@ -9,7 +9,8 @@ import { tellRelease } from '../releases/release-events.js';
 import { jobTable, quarantineTable, targetTable, type RolloutRow, type TargetRow } from '../tables.js';
 import { placeKey, type Place, type Work } from '../work.js';
 import type { World } from '../world.js';
-import { memberIs, orderOf, takeBack, type TakeBack } from './roll-back.js';
+import { memberIs } from '../rollouts/tell-member.js';
+import { orderOf, takeBack, type TakeBack } from './roll-back.js';
 
 type Rollback = ParsedRequestOf<'scheduler.rollback'>;
 

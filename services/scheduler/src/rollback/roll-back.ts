@@ -2,6 +2,9 @@ import { planRollback, SlipwayError, type ExecutorSpec, type Obligations, type R
 import { admitJobs } from '../jobs/admit.js';
 import { makeDeploy } from '../releases/make-deploy.js';
 import { tellRelease } from '../releases/release-events.js';
+import { memberIs } from '../rollouts/tell-member.js';
+import { sequenceBack } from '../sequences/sequence-back.js';
+import { isBeforeTurn, takeBackSteps } from '../sequences/take-back-steps.js';
 import { jobTable, releaseTable, templateTable, type JobRow, type ReleaseRow, type RolloutRow, type TargetRow } from '../tables.js';
 import type { Place, Work } from '../work.js';
 
@@ -16,6 +19,10 @@ export interface TakeBack {
   ordinal?: number;
   /** Only its changed variables and config are taken back; the version stays. */
   renewal?: boolean;
+  /** The rollout whose obligations these are. */
+  obligedBy: string;
+  /** A newer version comes in its place: nothing was wrong with it. */
+  superseded?: boolean;
 }
 
 /** Core's planner ordered these members of a rollout back, newest first. */
@@ -30,11 +37,27 @@ export async function rollBackMembers(work: Work, row: RolloutRow, ordinals: rea
     obligations,
     because,
     ...(row.renewal ? { renewal: true } : {}),
+    obligedBy: rolloutId,
+    ...(row.ending?.state === 'superseded' ? { superseded: true } : {}),
   }));
   await takeBack(work, row, orders, false);
 }
 
-const HISTORY_COLUMNS = ['id', 'deployment', 'environment', 'resource', 'versionId', 'version', 'versionSequence', 'rolloutId', 'restores', 'takesBack', 'template', 'fingerprint', 'revision', 'renewal', 'state', 'verified', 'createdAt', 'finishedAt', 'because', 'variables'] as const; // prettier-ignore
+/** Sequences that ended half way after their rollout was over, or without their member. */
+export async function takeBackOrphans(work: Work, orphans: Work['orphans']): Promise<void> {
+  await work.loadReleases(orphans.map(({ row }) => row.releaseId));
+  await work.loadRollouts(orphans.flatMap(({ row }) => work.release(row.releaseId).sequence?.obligedBy ?? []));
+  for (const { row, because } of orphans) {
+    const { resource, versionId, version } = row;
+    const release = work.release(row.releaseId);
+    const obligedBy = release.sequence?.obligedBy ?? '';
+    const { obligations } = work.rollout(obligedBy);
+    const order = { resource, versionId, version, because, obligations, obligedBy, ...(release.renewal ? { renewal: true } : {}) };
+    await takeBack(work, row, [order], false);
+  }
+}
+
+const HISTORY_COLUMNS = ['id', 'deployment', 'environment', 'resource', 'versionId', 'version', 'versionSequence', 'rolloutId', 'restores', 'takesBack', 'template', 'sequence', 'fingerprint', 'revision', 'renewal', 'state', 'verified', 'createdAt', 'finishedAt', 'because', 'variables'] as const; // prettier-ignore
 
 /**
  * Bring targets of one place back to the last release that succeeded and was verified there (I9), with the variables it had. The version they
@@ -60,6 +83,7 @@ export async function takeBack(
   const untouched = byHand ? new Set<string>() : await untouchedBy(work, orders, history);
   const earlier = await earlierJobs(work, orders, history);
   const templates = await templatesOf(work, stored);
+  await work.loadRollouts(orders.map((order) => order.obligedBy));
   const back: JobRow[] = [];
   const none: { resource: string; because: string }[] = [];
   for (const order of orders) {
@@ -67,6 +91,18 @@ export async function takeBack(
       await stayAway(work, place, order, `${order.because}; nothing had begun there`);
       if (order.renewal) await tellUntouched(work, place, order);
       memberIs(work, order, 'r');
+      continue;
+    }
+    const newest = history.get(order.resource)?.findLast((release) => release.versionId === order.versionId);
+    if (isBeforeTurn(newest)) {
+      if (!order.superseded) await stayAway(work, place, order, order.because);
+      const job = await takeBackSteps(
+        work,
+        { ...order, superseded: order.superseded === true },
+        newest,
+        await work.quarantinesOf({ deployment, environment }),
+      );
+      if (job) back.push(job);
       continue;
     }
     const outcome = await takeBackOne(work, place, order, {
@@ -148,12 +184,15 @@ async function takeBackOne(
     takesBack: { versionId, version },
     variables: old.variables,
     ...(renewal ? { fingerprint: old.fingerprint } : {}),
+    ...(old.template === undefined ? {} : { template: old.template }),
     state: 'pending',
     verified: false,
     createdAt: work.now,
     because,
   });
   const { obligations, rolloutId, ordinal } = order;
+  const { within } = obligations.gradualRollout;
+  if (within) return { job: await sequenceBack(work, { order, release, current, old, history, within }) };
   const restores = renewal ? earlier.get(old.id) : undefined;
   const template = old.template === undefined ? undefined : templates.get(old.template);
   const job = makeDeploy(work, {
@@ -200,19 +239,6 @@ async function tellUntouched(
   );
 }
 
-export function memberIs(
-  work: Work,
-  of: { rolloutId?: string; ordinal?: number },
-  letter: 'v' | 's' | 'f' | 'u' | '.' | 'b' | 'r',
-  because?: string,
-): void {
-  if (of.rolloutId === undefined || of.ordinal === undefined) return;
-  work.rolloutEvents.push({
-    id: of.rolloutId,
-    event: { type: 'member', ordinal: of.ordinal, letter, ...(because === undefined ? {} : { because }) },
-  });
-}
-
 function* barredAt(work: Work, quarantines: readonly { resource: string; versionId: string }[], resource: string): Iterable<string> {
   for (const quarantine of quarantines) if (quarantine.resource === resource) yield quarantine.versionId;
   for (const version of work.inventory.versions.byIds.values()) if (version.status === 'rejected') yield version.id;
@@ -246,6 +272,7 @@ export function orderOf(work: Work, row: TargetRow, rollouts: readonly RolloutRo
     version,
     because,
     obligations: from.obligations,
+    obligedBy: from.id,
     ...(ordinal === undefined ? {} : { rolloutId: from.id, ordinal }),
   };
 }

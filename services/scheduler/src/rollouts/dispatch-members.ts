@@ -1,6 +1,7 @@
 import { admitJobs } from '../jobs/admit.js';
 import { makeDeploy, variablesAt } from '../releases/make-deploy.js';
-import type { ReleaseRow, RolloutRow } from '../tables.js';
+import { startSequences } from '../sequences/start-sequences.js';
+import type { ReleaseRow, ReleaseSequence, RolloutRow } from '../tables.js';
 import type { Work } from '../work.js';
 
 /** How many jobs one transaction makes: one statement per table and one outbox row for as many as one stream batch takes (PERFORMANCE.md). */
@@ -17,11 +18,21 @@ export async function dispatchMembers(work: Work, row: RolloutRow, ordinals: rea
     work.more = true;
   } else if (ordinals.length === 0) work.rolloutEvents.push({ id: row.id, event: { type: 'time' } });
   work.dispatched += now.length;
-  const jobs = now.map((ordinal) => dispatchMember(work, row, ordinal));
+  const sequenceAt = await startSequences(
+    work,
+    row,
+    now.map((ordinal) => row.plan.members[ordinal] as string),
+  );
+  const jobs = now.map((ordinal) => dispatchMember(work, row, ordinal, sequenceAt(row.plan.members[ordinal] as string)));
   await admitJobs(work, jobs);
 }
 
-function dispatchMember(work: Work, row: RolloutRow, ordinal: number): ReturnType<typeof makeDeploy> {
+function dispatchMember(
+  work: Work,
+  row: RolloutRow,
+  ordinal: number,
+  sequence: ReleaseSequence | undefined,
+): ReturnType<typeof makeDeploy> {
   const { deployment, environment, versionId, version, versionSequence } = row;
   const resource = row.plan.members[ordinal] as string;
   const { values, problem } = variablesAt(work, { deployment, environment, resource });
@@ -32,6 +43,7 @@ function dispatchMember(work: Work, row: RolloutRow, ordinal: number): ReturnTyp
     variables: values,
     revision: work.inventory.revision,
     ...(row.renewal ? { renewal: true } : {}),
+    ...(sequence ? { sequence } : {}),
     state: 'pending',
     verified: false,
     createdAt: work.now,
@@ -42,6 +54,7 @@ function dispatchMember(work: Work, row: RolloutRow, ordinal: number): ReturnTyp
     ordinal,
     obligations: row.obligations,
     rollback: false,
+    ...(sequence?.steps[0] ? { step: sequence.steps[0] } : {}),
     ...(problem === undefined ? {} : { problem }),
   });
 }

@@ -231,12 +231,13 @@ function setsBy<T>(rows: readonly T[], of: (row: T) => [string, string]): Map<st
   return sets;
 }
 
-/** Targets with a job that has begun, or may have; one that nobody has begun can still be withdrawn for a newer version. */
+/** Targets with a job that has begun, or may have; one that nobody has begun can still be withdrawn for a newer version, and a sequence that is held half way be taken back. */
 async function busyTargets(work: Work, place: Place): Promise<Set<string>> {
   const { deployment, environment } = place;
-  const columns = ['resource', 'kind', 'rollback', 'claimedAt', 'attempt'] as const;
+  const columns = ['resource', 'kind', 'rollback', 'held', 'claimedAt', 'attempt'] as const;
   const busy = new Set<string>();
   for (const row of await work.tx.find(jobTable, { deployment, environment, occupies: true }, { only: columns }))
-    if (row.rollback || row.kind !== 'deploy' || row.claimedAt !== undefined || row.attempt > 1) busy.add(row.resource);
+    if (row.rollback || (row.kind !== 'deploy' && row.held === undefined) || row.claimedAt !== undefined || row.attempt > 1)
+      busy.add(row.resource);
   return busy;
 }

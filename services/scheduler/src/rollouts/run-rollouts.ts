@@ -6,6 +6,7 @@ import type { RolloutRow } from '../tables.js';
 import { placeKey, type Work } from '../work.js';
 import { dispatchMembers } from './dispatch-members.js';
 import { forgetWanted } from './renewals.js';
+import { endHolds } from '../sequences/end-holds.js';
 import { withdrawMembers } from './withdraw-members.js';
 
 /** Put what happened to rollouts through their state machine, each rollout once, and carry out what follows. */
@@ -21,6 +22,9 @@ export async function runRollouts(work: Work): Promise<void> {
 }
 
 async function runRollout(work: Work, row: RolloutRow, events: readonly RolloutEvent[]): Promise<void> {
+  const { within } = row.obligations.gradualRollout;
+  const stood = row.state;
+  if (within && events.some((event) => event.type === 'promote')) await endHolds(work, row);
   const { rollout, effects } = advanceRollout(row, events, work.now, await mayBeginIn(work, row, events));
   if (rollout === row) return;
   const over = isRolloutOver(rollout);
@@ -30,6 +34,8 @@ async function runRollout(work: Work, row: RolloutRow, events: readonly RolloutE
   });
   for (const effect of effects) await carryOut(work, row, effect);
   if (over && row.renewal && row.withdrawn) await forgetWanted(work, row);
+  // What was held half way goes on.
+  if (within && rollout.state === 'running' && stood !== 'running') work.freed.set(placeKey(row), row);
   // Its targets may be free for another version now.
   if (over) work.replan.set(placeKey(row), row);
 }

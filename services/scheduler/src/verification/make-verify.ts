@@ -1,5 +1,14 @@
-import { VERIFY_EXECUTOR } from '@slipway/contracts';
-import { createJob, renderTemplate, SlipwayError, type JsonObject, type MetricSpec, type Obligations, type RetrySpec } from '@slipway/core';
+import { durationSchema, VERIFY_EXECUTOR } from '@slipway/contracts';
+import {
+  createJob,
+  renderTemplate,
+  SlipwayError,
+  type JsonObject,
+  type MetricSpec,
+  type Obligations,
+  type RetrySpec,
+  type SequenceStep,
+} from '@slipway/core';
 import { activationOf } from '../releases/activation.js';
 import type { JobRow } from '../tables.js';
 import type { Work } from '../work.js';
@@ -13,7 +22,7 @@ export function metricsOf(own: readonly MetricSpec[], obligations: Pick<Obligati
 }
 
 /**
- * The `verify` job that follows a `deploy` job, at the same pool, since only its agents reach the target. Gives the reason when a provider's
+ * The `verify` job that follows a `deploy` job or a step of a sequence, at the same pool, since only its agents reach the target. Gives the reason when a provider's
  * config has no value: then nothing can be measured, and nothing measured is no pass.
  */
 export function makeVerify(
@@ -22,10 +31,24 @@ export function makeVerify(
   metrics: readonly MetricSpec[],
   variables: JsonObject,
   obligations: Obligations,
+  step?: SequenceStep,
 ): JobRow | { problem: string } {
   const id = work.world.ids.next();
+  const within = step ? { weight: step.weight, ...(step.slot === undefined ? {} : { slot: step.slot }) } : {};
   const { releaseId, deployment, environment, resource, versionId, version, rollback, pool } = deploy;
-  const names = { id, kind: 'verify', attempt: 1, rollback, releaseId, deployment, environment, resource, versionId, version } as const;
+  const names = {
+    ...within,
+    id,
+    kind: 'verify',
+    attempt: 1,
+    rollback,
+    releaseId,
+    deployment,
+    environment,
+    resource,
+    versionId,
+    version,
+  } as const;
   const rendered = renderProviders(metrics, activationOf(work.inventory, names, variables));
   if ('problem' in rendered) return rendered;
   const { pickupMs, silenceMs, runMs } = obligations.timeouts;
@@ -35,7 +58,7 @@ export function makeVerify(
       ...(deploy.rolloutId === undefined ? {} : { rolloutId: deploy.rolloutId }),
       pool,
       executor: VERIFY_EXECUTOR,
-      limits: { pickupMs, silenceMs, runMs: Math.max(runMs, longestMs(metrics) * 2), leaseMs: work.world.leaseMs },
+      limits: { pickupMs, silenceMs, runMs: Math.max(runMs, longestMs(rendered.metrics) * 2), leaseMs: work.world.leaseMs },
       retry: ONCE,
     },
     work.now,
@@ -43,7 +66,8 @@ export function makeVerify(
   return work.jobs.add({
     ...job,
     ...(deploy.ordinal === undefined ? {} : { ordinal: deploy.ordinal }),
-    config: { type: VERIFY_EXECUTOR },
+    // Its own times begin anew when its agent is lost; this one does not.
+    config: { type: VERIFY_EXECUTOR, since: work.now },
     metrics: rendered.metrics,
     // Its target passes from the deploy job to this one without a gap (I1).
     occupies: true,
@@ -52,9 +76,20 @@ export function makeVerify(
   });
 }
 
-/** How long the measurements take when each comes at its time. */
+/** How long ago the clock of a verification began: when the job before it had really succeeded. Milliseconds. */
+export function elapsedOf({ config, queuedAt }: Pick<JobRow, 'config' | 'queuedAt'>, now: number): number {
+  return Math.max(0, now - (typeof config['since'] === 'number' ? config['since'] : queuedAt));
+}
+
+/** How long the measurements take when each comes at its time; metrics are rendered. */
 function longestMs(metrics: readonly MetricSpec[]): number {
-  return Math.max(...metrics.map((metric) => metric.initialDelayMs + metric.count * metric.intervalMs));
+  return Math.max(...metrics.map((metric) => metric.initialDelayMs + metric.count * (metric.intervalMs + sleepMs(metric.provider))));
+}
+
+/** What one measurement takes by itself: only a sleep says so. */
+function sleepMs({ type, duration }: MetricSpec['provider']): number {
+  const parsed = type === 'sleep' ? durationSchema.safeParse(duration) : undefined;
+  return parsed?.success ? parsed.data : 0;
 }
 
 /** Conditions are CEL over `result` and stay as they are; only the provider's config holds templates. */

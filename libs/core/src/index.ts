@@ -39,6 +39,7 @@ export * from './rollout/stable-hash.js';
 export * from './variables/relations.js';
 export * from './variables/resolve.js';
 export * from './variables/variable-type.js';
+export * from './verification/check-limits.js';
 export * from './verification/judge.js';
 export * from './verification/measure.js';
 export { gates } from './policy/applicable.js';

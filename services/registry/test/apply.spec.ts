@@ -139,6 +139,24 @@ describe('apply', () => {
     );
   });
 
+  it('refuses metrics of one name in one list, and limits that can never do what they say; warns where nothing can fail', async () => {
+    const registry = memoryRegistry();
+    const metric = (more: string): string =>
+      `{ metric: health, provider: { type: http, url: "http://x/" }, successCondition: result.status == 200, ${more} }`;
+    const using = (...metrics: string[]): string =>
+      SHOP.replace(/verification:\n(.*\n){5}/, `verification:\n${metrics.map((m) => `  - ${m}\n`).join('')}`);
+    const error = await refusal(registry.apply(using(metric('count: 2, consecutiveSuccess: 3'), metric('count: 1'))));
+    expect(error.message.split('\n')).toEqual([
+      'mesh.yaml:26:137  Deployment/checkout  verification[0].consecutiveSuccess: 3 is more than count, which is 2: so many in a row never come; write at most 2',
+      'mesh.yaml:27:5  Deployment/checkout  verification[1]: a metric health stands in this list already; give this one another name with metric:',
+    ]);
+    const lax = await registry.apply(using(metric('count: 2, failureLimit: 2, dryRun: true')));
+    expect(lax.warnings).toEqual([
+      'mesh.yaml:26:131  Deployment/checkout  verification[0].failureLimit: 2 failures are tolerated of 2 measurements: the metric can never fail; write less than 2',
+      'mesh.yaml:26:3  Deployment/checkout  verification: every metric is a dry run: what is deployed is measured and never verified',
+    ]);
+  });
+
   it('refuses policies that could never be judged: expressions, time zones, recurrences, waves', async () => {
     const registry = memoryRegistry();
     const error = await refusal(

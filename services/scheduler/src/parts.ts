@@ -1,8 +1,9 @@
+import type { InventoryChange } from '@slipway/core';
 import type { ServiceDeps } from '@slipway/hosting';
 import type { ServiceParts } from '@slipway/messaging';
 import { InventoryMirror, type FeedSource } from '@slipway/persistence';
 import { Heartbeats } from './agents/heartbeats.js';
-import { followEvents } from './decisions/follow-events.js';
+import { followEvents, takeChanges } from './decisions/follow-events.js';
 import { takeDecisions } from './decisions/take-decisions.js';
 import { JobCommands } from './jobs/commands.js';
 import { Desk } from './jobs/desk.js';
@@ -12,6 +13,7 @@ import { RolloutCommands } from './rollouts/commands.js';
 import { showJobs } from './status/job-views.js';
 import { showStatus } from './status/matrix.js';
 import { showRollouts } from './status/rollout-views.js';
+import { takeStanding } from './standing/take-standing.js';
 import { Waker } from './wake.js';
 import { DecisionCache, LEASE_MS, PlanCache, type World } from './world.js';
 
@@ -55,6 +57,10 @@ export function createScheduler(deps: ServiceDeps & SchedulerOptions): ServicePa
       'REPORTS/scheduler': (batch) => andNudge(takeReports(world, batch)),
     },
     operations: {
+      'scheduler.takeStanding': async ({ facts }) => ({ taken: await andNudge(takeStanding(world, facts)) }),
+      'scheduler.takeChanges': async ({ changes }) => ({
+        taken: await andNudge(takeChanges(world, feed, changes as unknown as InventoryChange[])),
+      }),
       'scheduler.takeDecisions': async ({ decisions }) => ({ taken: await andNudge(takeDecisions(world, decisions)) }),
       'scheduler.status': (request) => showStatus(world, request),
       'scheduler.rollouts': (request) => showRollouts(store, request, clock.now()),

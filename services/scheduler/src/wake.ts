@@ -4,6 +4,7 @@ import { inPlaces } from './in-places.js';
 import { stepJob } from './jobs/step-job.js';
 import { dispatchMembers } from './rollouts/dispatch-members.js';
 import { reviewPlaces } from './rollouts/review-places.js';
+import { expireStanding, nextStandingExpiry } from './standing/take-standing.js';
 import { decisionTable, jobTable, rolloutTable } from './tables.js';
 import { placeKey, type Place } from './work.js';
 import type { World } from './world.js';
@@ -32,7 +33,7 @@ export class Waker {
       this.listening = true;
     }
     for (let round = 0; round < ROUNDS_MAX; round += 1) {
-      const busy = (await this.dueRollouts(now)) + (await this.dueJobs(now));
+      const busy = (await expireStanding(this.world, now)) + (await this.dueRollouts(now)) + (await this.dueJobs(now));
       if (busy === 0) break;
     }
     await this.waitingForSlots();
@@ -109,7 +110,9 @@ export class Waker {
     const [jobs, rollouts] = await this.world.store.read((reader) =>
       Promise.all([reader.find(jobTable, { wakeAt: { not: null } }, next), reader.find(rolloutTable, { wakeAt: { not: null } }, next)]),
     );
-    const due = [jobs[0]?.wakeAt, rollouts[0]?.wakeAt, this.sweptAt + SWEEP_MS].filter((at) => at !== undefined);
+    const due = [await nextStandingExpiry(this.world), jobs[0]?.wakeAt, rollouts[0]?.wakeAt, this.sweptAt + SWEEP_MS].filter(
+      (at) => at !== undefined,
+    );
     return Math.max(now + 1, Math.min(...due));
   }
 }

@@ -1,5 +1,11 @@
 import type { Obligations, Version } from '@slipway/core';
-import { gateAt, type IndexedDecision } from './gate.js';
+import type { GateAnswer, IndexedDecision } from './gate.js';
+
+/** A deployable version with the newest decision on it. */
+export interface Candidate {
+  version: Version;
+  decision: IndexedDecision;
+}
 
 /** What is known of one release target when its next version is chosen. */
 export interface TargetSituation {
@@ -18,6 +24,16 @@ export interface TargetSituation {
   tried: ReadonlyMap<string, boolean>;
   /** Versions that were rolled back from there. */
   quarantined: ReadonlySet<string>;
+  /** It is pinned: only that version goes there, newer or older than what it runs. */
+  pin?: PinnedSituation;
+}
+
+export interface PinnedSituation {
+  versionId: string;
+  /** An open rollout is bringing that version there. */
+  underWay: boolean;
+  /** It was on its way there since the pin was made, and does not come again by itself. */
+  tried: boolean;
 }
 
 /** Targets that should go to the same version in the same way. */
@@ -28,11 +44,13 @@ export interface Desired {
   resources: string[];
   /** They run this version, and have changed since: whether a new release would differ is still to be asked. */
   renewal: boolean;
+  /** They go there because of a pin. */
+  pinned: boolean;
 }
 
 /**
  * For each target the newest deployable version that is allowed there and newer than what it runs (I8), when it is not being brought there
- * already. Gives groups, newest version first.
+ * already; where it is pinned the version of the pin, as soon as that is allowed. Gives groups, newest version first.
  *
  * A version that was tried there ends the search: going to an older one than that is a person's decision. A quarantined one was taken back
  * and does not stand in the way of an older one, nor does one of which nothing had begun stand in the way of what runs. Where nothing newer may go, the version that runs may go anew if the target has changed.
@@ -40,17 +58,17 @@ export interface Desired {
 export function chooseDesired(
   situations: Iterable<TargetSituation>,
   /** Deployable versions, newest first, with the newest decision on each. */
-  candidates: readonly { version: Version; decision: IndexedDecision }[],
+  candidates: readonly Candidate[],
   keyOf: (obligations: Obligations) => string,
-  now: number,
+  gate: (candidate: Candidate, target: TargetSituation) => GateAnswer,
 ): Desired[] {
   const groups = new Map<string, Desired>();
   for (const target of situations) {
     if (target.busy) continue;
-    const choice = newestAllowed(target, candidates, now);
+    const choice = target.pin ? pinnedTo(target, target.pin, candidates, gate) : newestAllowed(target, candidates, gate);
     if (!choice) continue;
     const obligationsKey = keyOf(choice.obligations);
-    const id = `${choice.version.id} ${obligationsKey} ${choice.renewal}`;
+    const id = `${choice.version.id} ${obligationsKey} ${choice.renewal} ${choice.pinned}`;
     const group = groups.get(id);
     if (group) group.resources.push(target.resource);
     else groups.set(id, { ...choice, obligationsKey, resources: [target.resource] });
@@ -58,13 +76,23 @@ export function chooseDesired(
   return [...groups.values()].sort((a, b) => b.version.sequence - a.version.sequence || b.resources.length - a.resources.length);
 }
 
-function newestAllowed(
-  target: TargetSituation,
-  candidates: readonly { version: Version; decision: IndexedDecision }[],
-  now: number,
-): { version: Version; obligations: Obligations; renewal: boolean } | undefined {
+type Choice = Omit<Desired, 'obligationsKey' | 'resources'>;
+type Gate = (candidate: Candidate, target: TargetSituation) => GateAnswer;
+
+/** What was tried before the pin was made does not count: the pin is a person's word. What was rolled back from there stays away all the same. */
+function pinnedTo(target: TargetSituation, pin: PinnedSituation, candidates: readonly Candidate[], gate: Gate): Choice | undefined {
+  const candidate = candidates.find(({ version }) => version.id === pin.versionId);
+  if (!candidate || pin.underWay || target.quarantined.has(pin.versionId)) return undefined;
+  const renewal = candidate.version.sequence === target.runs;
+  if (renewal ? !target.moved : pin.tried) return undefined;
+  const answer = gate(candidate, target);
+  return answer.open ? { version: candidate.version, obligations: answer.group.obligations, renewal, pinned: !renewal } : undefined;
+}
+
+function newestAllowed(target: TargetSituation, candidates: readonly Candidate[], gate: Gate): Choice | undefined {
   let renewalOnly = false;
-  for (const { version, decision } of candidates) {
+  for (const candidate of candidates) {
+    const { version } = candidate;
     const renewal = version.sequence === target.runs;
     if (version.sequence < target.runs || version.sequence <= target.spokenFor || (renewal && !target.moved)) return undefined;
     if (target.quarantined.has(version.id)) continue;
@@ -72,8 +100,8 @@ function newestAllowed(
     if (begun) return undefined;
     renewalOnly ||= begun === false;
     if (renewalOnly && !renewal) continue;
-    const answer = gateAt(decision, target.resource, target.revision, now);
-    if (answer.open) return { version, obligations: answer.group.obligations, renewal };
+    const answer = gate(candidate, target);
+    if (answer.open) return { version, obligations: answer.group.obligations, renewal, pinned: false };
     if (renewal) return undefined;
   }
   return undefined;

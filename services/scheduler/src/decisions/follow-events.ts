@@ -1,27 +1,32 @@
-import type { AgentEnrolled } from '@slipway/contracts';
-import type { InventoryChange, NumberedDecision } from '@slipway/core';
+import type { AgentEnrolled, StandingFact } from '@slipway/contracts';
+import { SlipwayError, type InventoryChange, type NumberedDecision } from '@slipway/core';
 import type { FeedSource, Absorbed, Tx } from '@slipway/persistence';
 import type { Inbound } from '@slipway/messaging';
 import type { World } from '../world.js';
 import { takeEnrolments } from '../agents/enrolments.js';
 import { reviewPlaces } from '../rollouts/review-places.js';
+import { takeStanding } from '../standing/take-standing.js';
 import { takeDecisions } from './take-decisions.js';
 
 const DECISION = 'slipway.evt.decision.';
 const AGENT = 'slipway.evt.agent.';
+const STANDING = ['slipway.evt.freeze.', 'slipway.evt.pin.'];
 
-/** `EVT/scheduler`: what exists, what may go, and which agents there are. All are hints that number themselves, so repeats and old ones change nothing. */
+/** `EVT/scheduler`: what exists, what may go, what people froze and pinned, and which agents there are. All are hints that number themselves, so repeats and old ones change nothing. */
 export async function followEvents(world: World, requests: FeedSource, batch: readonly Inbound[]): Promise<void> {
   const changes: InventoryChange[] = [];
   const decisions: NumberedDecision[] = [];
   const enrolled: AgentEnrolled[] = [];
+  const standing: StandingFact[] = [];
   for (const message of batch) {
     if (message.subject.startsWith(DECISION)) decisions.push(message.body as NumberedDecision);
     else if (message.subject.startsWith(AGENT)) enrolled.push(message.body as AgentEnrolled);
+    else if (STANDING.some((prefix) => message.subject.startsWith(prefix))) standing.push(message.body as StandingFact);
     else changes.push(message.body as InventoryChange);
   }
   if (enrolled.length > 0) await takeEnrolments(world, enrolled);
   if (changes.length > 0) await followInventory(world, requests, changes);
+  if (standing.length > 0) await takeStanding(world, standing);
   if (decisions.length > 0) await takeDecisions(world, decisions);
 }
 
@@ -29,6 +34,27 @@ async function followInventory(world: World, requests: FeedSource, changes: read
   const absorbed = await world.store.transaction((tx) => world.mirror.absorb(tx, changes));
   await reviewPlaces(world, absorbed.touched);
   if (absorbed.behind) await catchUp(world, requests);
+}
+
+/**
+ * Changes that somebody waits for: when this resolves they are known here, and nothing that they stop can start any more (I2). Gives how many are.
+ * Throws `unavailable` when changes before them are still missing.
+ */
+export async function takeChanges(world: World, requests: FeedSource, changes: readonly InventoryChange[]): Promise<number> {
+  const absorbed = await world.store.transaction((tx) => world.mirror.absorb(tx, changes));
+  if (absorbed.behind) await catchUp(world, requests);
+  const inventory = await world.store.read((reader) => world.mirror.current(reader));
+  const last = Math.max(0, ...changes.map((change) => change.revision));
+  if (inventory.revision < last)
+    throw new SlipwayError({
+      code: 'scheduler.changes.behind',
+      kind: 'unavailable',
+      message: `Taking changes up to ${last}: the inventory is known up to ${inventory.revision} here; the rest is on its way`,
+    });
+  // Also of those that have come by their events before: only once a place was locked since is every earlier claim in it answered.
+  const versions = changes.flatMap(({ item }) => (item.kind === 'version' ? [item.doc] : []));
+  await reviewPlaces(world, new Set([...absorbed.touched, ...versions.flatMap(({ deployment }) => [...inventory.pairs(deployment)])]));
+  return changes.length;
 }
 
 /** Ask the registry for what is missing, and look again at the places that it concerns. */

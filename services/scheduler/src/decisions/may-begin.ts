@@ -22,12 +22,13 @@ export async function mayBeginIn(
   );
   const taken = new Set(others.filter((job) => !work.jobs.has(job)).map((job) => job.resource));
   for (const job of work.jobs.all()) if (job.occupies && placeKey(job) === placeKey(rollout)) taken.add(job.resource);
+  const standing = work.standingAt(rollout);
   const targets = work.inventory.targets(deployment, environment);
   const status = work.inventory.versions.byId(versionId)?.status ?? 'unknown';
   return (resource) => {
     if (status !== 'ready') return `version ${rollout.version} is ${status}`;
     if (taken.has(resource)) return 'another job is live there';
-    const gate = gateAt(decision, resource, targets?.revisionOf(resource), work.now);
+    const gate = gateAt(decision, resource, targets?.revisionOf(resource), work.now, standing.holds(rollout, resource));
     return gate.open || gate.because;
   };
 }

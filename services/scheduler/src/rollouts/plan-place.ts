@@ -8,8 +8,8 @@ import {
   type RolloutState,
   type Version,
 } from '@slipway/core';
-import { chooseDesired, type Desired, type TargetSituation } from '../decisions/choose-desired.js';
-import type { IndexedDecision } from '../decisions/gate.js';
+import { chooseDesired, type Candidate, type Desired, type PinnedSituation, type TargetSituation } from '../decisions/choose-desired.js';
+import { gateAt, type GateAnswer, type IndexedDecision } from '../decisions/gate.js';
 import { obligationsKey } from '../decisions/obligations-key.js';
 import { jobTable, targetTable, type RolloutRow } from '../tables.js';
 import { placeKey, type Place, type Work } from '../work.js';
@@ -28,7 +28,7 @@ export async function planPlace(work: Work, place: Place): Promise<void> {
   const candidates = work.inventory.versions
     .of(place.deployment)
     .filter((version) => version.status === 'ready' && decisions.has(version.id))
-    .map((version) => ({ version, decision: decisions.get(version.id) as IndexedDecision }))
+    .map((version): Candidate => ({ version, decision: decisions.get(version.id) as IndexedDecision }))
     .reverse();
   if (candidates.length === 0) return;
   const open = await work.loadRolloutsOf(place, { open: true });
@@ -38,7 +38,10 @@ export async function planPlace(work: Work, place: Place): Promise<void> {
     open,
     candidates.map(({ version }) => version),
   );
-  for (const desired of chooseDesired(situations, candidates, obligationsKey, work.now))
+  const standing = work.standingAt(place);
+  const gate = ({ version, decision }: Candidate, { resource, revision, pin }: TargetSituation): GateAnswer =>
+    gateAt(decision, resource, revision, work.now, standing.holds({ versionId: version.id, pinned: pin !== undefined }, resource));
+  for (const desired of chooseDesired(situations, candidates, obligationsKey, gate))
     if (desired.renewal) await renew(work, place, desired, open);
     else begin(work, place, desired, open);
 }
@@ -59,10 +62,15 @@ function begin(work: Work, place: Place, desired: Desired, open: RolloutRow[]): 
   for (const older of open) {
     const newer = older.versionSequence < version.sequence;
     const renewed = desired.renewal && older.renewal === true && older !== row && older.versionId === version.id;
-    if (!(newer || renewed) || older.ending || !leavesTo(older, wanted)) continue;
+    // What is half way through its steps keeps its target until it is taken back.
+    const halfWay = desired.pinned && older.versionId !== version.id && older.obligations.gradualRollout.within !== undefined;
+    if (!(newer || renewed || halfWay) || older.ending || !leavesTo(older, wanted)) continue;
     // What a newer version leaves of a renewal may be asked for again, should that version not come there.
     if (newer && older.renewal) work.rollouts.change(older, { withdrawn: true });
-    work.rolloutEvents.push({ id: older.id, event: { type: 'supersede', by: renewed ? 'newer variables or config' : version.tag } });
+    work.rolloutEvents.push({
+      id: older.id,
+      event: { type: 'supersede', by: renewed ? 'newer variables or config' : halfWay ? `the pin to ${version.tag}` : version.tag },
+    });
   }
   if (same) work.rolloutEvents.push({ id: same.id, event: { type: 'join', resources } });
   else open.push(row);
@@ -70,10 +78,10 @@ function begin(work: Work, place: Place, desired: Desired, open: RolloutRow[]): 
 }
 
 /** Whether an open rollout can take these targets in. A renewal that has a member already, or goes no further by itself, can not. */
-function takesIn(work: Work, row: RolloutRow, { version, obligationsKey, renewal, resources }: Desired): boolean {
-  if (row.versionId !== version.id || row.obligationsKey !== obligationsKey || row.ending || (row.renewal ?? false) !== renewal)
-    return false;
-  if (!renewal) return true;
+function takesIn(work: Work, row: RolloutRow, { version, obligationsKey, renewal, pinned, resources }: Desired): boolean {
+  if (row.versionId !== version.id || row.obligationsKey !== obligationsKey || row.ending) return false;
+  if ((row.renewal ?? false) !== renewal || (row.pinned ?? false) !== pinned) return false;
+  if (!renewal && !pinned) return true;
   return (row.state === 'pending' || row.state === 'running') && resources.every((resource) => work.ordinalOf(row, resource) === undefined);
 }
 
@@ -92,6 +100,7 @@ function startRollout(work: Work, place: Place, desired: Desired): RolloutRow | 
     obligationsKey: desired.obligationsKey,
     backlog: [],
     ...(desired.renewal ? { renewal: true } : {}),
+    ...(desired.pinned ? { pinned: true } : {}),
     withdrawn: false,
   });
   work.rolloutEvents.push({ id: row.id, event: { type: 'start' } });
@@ -154,6 +163,7 @@ async function situationsAt(
   const tried: Tried = new Map();
   for (const row of open) noteOpen(row, bad, spokenFor, tried);
   for (const row of over) noteOver(row, bad, tried);
+  const pins = pinnedSituations(work, place, [...open, ...over], bad);
 
   const targets = work.inventory.targets(deployment, environment);
   const situations: TargetSituation[] = [];
@@ -169,6 +179,7 @@ async function situationsAt(
       spokenFor: spokenFor.get(resource) ?? 0,
       tried: tried.get(resource) ?? UNTRIED,
       quarantined: quarantined.get(resource) ?? NONE,
+      ...pins(resource),
     });
   }
   return situations;
@@ -188,6 +199,31 @@ function noteOpen(row: RolloutRow, bad: ReadonlySet<string>, spokenFor: Map<stri
     } else if ('.jvbu'.includes(letter)) spokenFor.set(resource, Math.max(spokenFor.get(resource) ?? 0, row.versionSequence));
     else noteTried(tried, resource, row.versionId, letter);
   });
+}
+
+/** What the rollouts of the version that a target is pinned to mean there. */
+function pinnedSituations(
+  work: Work,
+  place: Place,
+  rollouts: readonly RolloutRow[],
+  bad: ReadonlySet<string>,
+): (resource: string) => { pin?: PinnedSituation } {
+  const standing = work.standingAt(place);
+  return (resource) => {
+    const pin = standing.pinAt(resource);
+    if (pin === undefined) return {};
+    const situation = { versionId: pin.version, underWay: false, tried: false };
+    for (const row of rollouts) {
+      const ordinal = row.versionId === pin.version ? work.ordinalOf(row, resource) : undefined;
+      if (ordinal === undefined) continue;
+      const letter = row.members[ordinal] as MemberLetter;
+      const goesOn = row.finishedAt === undefined && (letter === '.' ? !row.ending : 'jvbu'.includes(letter));
+      const returns = letter === '.' && mayReturn(row, row.ending?.state ?? row.state, bad);
+      if (goesOn) situation.underWay = true;
+      else if (row.createdAt >= pin.at && letter !== 's' && letter !== 'r' && !returns) situation.tried = true;
+    }
+    return { pin: situation };
+  };
 }
 
 /** What a rollout that is over leaves behind: where it failed, it was tried. Where it succeeded or was taken back, target and quarantine say it all. */

@@ -40,6 +40,8 @@ export function judge(metric: MetricSpec, measurements: readonly Measurement[]):
 }
 
 export interface VerificationJudgement extends MetricJudgement {
+  /** The metric that gave the verdict; absent where none counts. */
+  metric?: string;
   perMetric: Record<string, MetricJudgement>;
 }
 
@@ -75,7 +77,7 @@ export function judgeAll(
   }
   if (!worst) return { ...nothingCounts(Object.values(perMetric)), perMetric };
   const { verdict, done, sentence } = worst.judgement;
-  return { verdict, done, sentence: `${worst.name}: ${sentence}`, perMetric };
+  return { verdict, done, sentence: `${worst.name}: ${sentence}`, metric: worst.name, perMetric };
 }
 
 function nothingCounts(judged: readonly MetricJudgement[]): MetricJudgement {

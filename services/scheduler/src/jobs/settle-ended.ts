@@ -1,20 +1,13 @@
-import type { Measurement } from '@slipway/core';
+import { mergeObligations, type Measurement } from '@slipway/core';
 import { tellRelease } from '../releases/release-events.js';
 import { memberIs } from '../rollouts/tell-member.js';
 import { settleStep } from '../sequences/settle-step.js';
 import { measurementTable, slotTable, type JobRow, type MeasurementRow, type QuarantineRow } from '../tables.js';
+import { judgeVerification, sayVerification } from '../verification/judge-verification.js';
 import { makeVerify, metricsOf } from '../verification/make-verify.js';
 import { placeKey, type Work } from '../work.js';
 import { admitJobs } from './admit.js';
-import {
-  judgeVerification,
-  sayVerification,
-  settleFailed,
-  settleGood,
-  settleTurned,
-  settleUncertain,
-  settleWithdrawn,
-} from './settle-outcome.js';
+import { settleFailed, settleGood, settleTurned, settleUncertain, settleWithdrawn } from './settle-outcome.js';
 
 /** A deployment began at its target: said once, and kept for cooldowns. A rollback is told when it is done. */
 export async function settleBegun(work: Work, rows: readonly JobRow[]): Promise<void> {
@@ -85,13 +78,15 @@ function settleDeployed(work: Work, row: JobRow, quarantines: readonly Quarantin
   const release = work.release(row.releaseId);
   settleTurned(work, row, release);
   const rollout = row.rolloutId === undefined ? undefined : work.rollout(row.rolloutId);
-  const own = work.inventory.deployments.get(row.deployment)?.verification ?? [];
-  const metrics = rollout ? metricsOf(own, rollout.obligations) : [...own];
-  if (metrics.length === 0 || !rollout) {
+  const deployment = work.inventory.deployments.get(row.deployment);
+  // What is brought back by hand may belong to no rollout any more; it is verified as the deployment itself says.
+  const obligations = rollout?.obligations ?? (deployment && mergeObligations(deployment, []));
+  const metrics = obligations ? metricsOf(deployment?.verification ?? [], obligations) : [];
+  if (!obligations || metrics.length === 0) {
     settleGood(work, row, false, quarantines);
     return [];
   }
-  const verify = makeVerify(work, row, metrics, release.variables, rollout.obligations);
+  const verify = makeVerify(work, row, metrics, release.variables, obligations);
   if ('problem' in verify) {
     settleUncertain(work, row, `its verification cannot be made: ${verify.problem}`);
     return [];
@@ -103,7 +98,7 @@ function settleDeployed(work: Work, row: JobRow, quarantines: readonly Quarantin
 /** The verdict decides. */
 function settleVerified(work: Work, row: JobRow, measurements: readonly Measurement[], quarantines: readonly QuarantineRow[]): void {
   const judged = judgeVerification(work, row, measurements);
-  if (judged.verdict === 'passed') settleGood(work, row, true, quarantines);
+  if (judged.verdict === 'passed' || judged.verdict === 'notVerified') settleGood(work, row, judged.verdict === 'passed', quarantines);
   else if (judged.verdict === 'failed') settleFailed(work, row, quarantines, judged.because, 'failed');
   else settleUncertain(work, row, judged.because);
 }

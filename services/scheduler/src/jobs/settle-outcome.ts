@@ -1,5 +1,4 @@
-import { judgeAll, type JobState, type Measurement, type MemberFailure } from '@slipway/core';
-import { subjects } from '@slipway/contracts';
+import type { JobState, MemberFailure } from '@slipway/core';
 import { fingerprintNow } from '../releases/make-deploy.js';
 import { tellRelease } from '../releases/release-events.js';
 import { memberIs } from '../rollouts/tell-member.js';
@@ -24,6 +23,7 @@ export function settleTurned(work: Work, row: JobRow, release: ReleaseRow): void
     verified: false,
     since: work.now,
     halted: undefined,
+    leftover: undefined,
     ...runsNow(work, row, release),
   });
 }
@@ -36,24 +36,6 @@ function runsNow(work: Work, row: JobRow, release: ReleaseRow): Partial<TargetRo
   if (!row.rollback) return { fingerprint, revision: release.revision, wanted: undefined, wantedRevision: undefined };
   const { revision } = work.inventory;
   return { fingerprint, revision, wanted: fingerprintNow(work, release), wantedRevision: undefined };
-}
-
-/** What core makes of a verification's measurements, and never the agent's word (SPEC 6): written to the job, and said. */
-export function judgeVerification(
-  work: Work,
-  row: JobRow,
-  measurements: readonly Measurement[],
-): { verdict: 'passed' } | { verdict: 'failed' | 'uncertain'; because: string } {
-  const resolved = row.verdict === 'passed' || row.verdict === 'failed';
-  const judged = judgeAll(row.metrics ?? [], measurements, { ended: true });
-  // A person's word on an uncertain verification stands above what could not be measured.
-  const verdict = resolved ? (row.verdict as 'passed' | 'failed') : judged.verdict;
-  const sentence = resolved ? (row.verdictSentence ?? verdict) : judged.sentence;
-  work.jobs.change(row, { verdict, verdictSentence: sentence });
-  sayVerification(work, row, verdict);
-  if (verdict === 'passed') return { verdict };
-  if (verdict === 'failed') return { verdict, because: `verification failed: ${sentence}` };
-  return { verdict: 'uncertain', because: `verification is ${verdict}: ${sentence}` };
 }
 
 export function settleGood(work: Work, row: JobRow, verified: boolean, quarantines: readonly QuarantineRow[]): void {
@@ -99,20 +81,4 @@ export function settleFailed(
 export function settleUncertain(work: Work, row: JobRow, because: string): void {
   work.releases.change(work.release(row.releaseId), { because });
   memberIs(work, row, 'u', because);
-}
-
-export function sayVerification(work: Work, row: JobRow, verb: string): void {
-  const { version, deployment, environment, resource, id, verdictSentence, agent } = row;
-  const body = {
-    version,
-    verb,
-    ...(verdictSentence === undefined ? {} : { measurements: verdictSentence }),
-    metrics: (row.metrics ?? []).map((metric) => metric.name),
-    ...(agent === undefined ? {} : { agent }),
-    ...(row.rollback ? { rollback: true } : {}),
-    ...{ deployment, environment, resource, job: id, release: row.releaseId },
-    ...(row.rolloutId === undefined ? {} : { rollout: row.rolloutId }),
-    at: work.now,
-  };
-  work.say({ subject: subjects.verification(row, verb), id: `verification:${id}:${verb}`, body });
 }

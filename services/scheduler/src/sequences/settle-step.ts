@@ -1,8 +1,9 @@
 import { advanceSequence, hasTurned, isLastLook, type Measurement, type MemberFailure, type SequenceEvent } from '@slipway/core';
-import { judgeVerification, settleFailed, settleGood, settleTurned, settleUncertain, settleWithdrawn } from '../jobs/settle-outcome.js';
+import { settleFailed, settleGood, settleTurned, settleUncertain, settleWithdrawn } from '../jobs/settle-outcome.js';
 import { tellRelease } from '../releases/release-events.js';
 import { memberIs } from '../rollouts/tell-member.js';
 import type { JobRow, QuarantineRow, ReleaseRow, ReleaseSequence } from '../tables.js';
+import { judgeVerification } from '../verification/judge-verification.js';
 import { placeKey, type Work } from '../work.js';
 import { holdSentence, makeStep } from './make-step.js';
 import { settleTakenBack } from './take-back-steps.js';
@@ -16,7 +17,8 @@ export interface EndedStep {
 }
 
 type Outcome =
-  | { is: 'good' }
+  /** `verified`: a verification passed, with metrics that count. */
+  | { is: 'good'; verified?: boolean }
   /** Of a job, a verification, or nothing at all: it goes no further because its rollout does not. */
   | { is: 'bad'; because: string; of: NonNullable<MemberFailure['of']> }
   | { is: 'again' }
@@ -52,7 +54,7 @@ export async function settleStep(work: Work, ended: EndedStep): Promise<JobRow[]
         settleTurned(work, row, release);
         break;
       case 'done':
-        settleGood(work, row, row.kind === 'verify', quarantines);
+        settleGood(work, row, outcome.is === 'good' && outcome.verified === true, quarantines);
         made.push(...(await retireOther(work, row, release)));
         break;
       case 'failed':
@@ -80,7 +82,7 @@ function outcomeOf(work: Work, { row, withdrawn, measured }: EndedStep, stop: st
     // Its rollout asked it to end: what it would have said is of no use any more.
     if (row.state === 'cancelled' && stop !== undefined) return stopped(stop);
     const judged = judgeVerification(work, row, measured);
-    if (judged.verdict === 'passed') return { is: 'good' };
+    if (judged.verdict === 'passed' || judged.verdict === 'notVerified') return { is: 'good', verified: judged.verdict === 'passed' };
     if (judged.verdict === 'failed') return { is: 'bad', of: 'verification', because: judged.because };
     return { is: 'unknown', because: judged.because };
   }
@@ -98,6 +100,7 @@ export function goesNoFurther(
   release: ReleaseRow,
 ): string | undefined {
   if (release.restores !== undefined || release.sequence?.state === 'takingBack') return undefined;
+  if (release.sequence?.stopped !== undefined) return release.sequence.stopped;
   const status = work.inventory.versions.byId(row.versionId)?.status;
   if (status === 'rejected' || status === 'failed') return `version ${row.version} is ${status}`;
   if (row.rolloutId === undefined) return undefined;

@@ -76,7 +76,7 @@ export type DocumentChange = z.infer<typeof documentChangeSchema>;
 
 /** What holds a job up (SPEC 4): one plain sentence of what it waits for. Times are given beside it, since only who shows them knows the clock on the wall. */
 export const waitSchema = z.object({
-  for: z.enum(['agent', 'noAgent', 'slot', 'retry', 'target', 'gate', 'queue']),
+  for: z.enum(['agent', 'noAgent', 'slot', 'retry', 'target', 'gate', 'hold', 'queue']),
   sentence: z.string(),
   /** Of a retry: when it begins; of a job without an agent: when it is given up. */
   until: z.number().optional(),
@@ -106,6 +106,10 @@ export const rolloutViewSchema = z.looseObject({
           id: z.string(),
           kind: z.string(),
           state: z.string(),
+          /** Percent of the traffic that the version has once it is done. */
+          weight: z.number().optional(),
+          /** `blue` or `green`. */
+          slot: z.string().optional(),
           percent: z.number().optional(),
           step: z.string().optional(),
           message: z.string().optional(),
@@ -343,9 +347,9 @@ export const operations = {
   ),
   'scheduler.takeChanges': operation(
     'service',
-    'Take changes of the inventory now; answered once nothing that they stop can start any more.',
-    z.object({ changes: z.array(inventoryChangeSchema).max(1_000) }),
-    z.object({ taken: z.int() }),
+    'Take the inventory up to a revision now; answered once nothing of the deployment that it stops can start any more.',
+    z.object({ deployment: slugSchema, revision: z.int().min(0), changes: z.array(inventoryChangeSchema).max(1_000) }),
+    z.object({ revision: z.int() }),
   ),
   'scheduler.takeDecisions': operation(
     'service',

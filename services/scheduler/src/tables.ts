@@ -85,6 +85,8 @@ export interface ReleaseSequence extends Sequence {
   obligedBy: string;
   /** What the slot has that served before, until it is retired. */
   kept?: { slot: SlotName; releaseId: string };
+  /** A person said that it goes no further here. */
+  stopped?: string;
   /** It is taken back only because a newer version comes: nothing was wrong with it. */
   superseded?: boolean;
 }

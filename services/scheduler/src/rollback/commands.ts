@@ -10,6 +10,7 @@ import { jobTable, quarantineTable, targetTable, type RolloutRow, type TargetRow
 import { placeKey, type Place, type Work } from '../work.js';
 import type { World } from '../world.js';
 import { memberIs } from '../rollouts/tell-member.js';
+import { stopHalfWay } from '../sequences/stop-half-way.js';
 import { orderOf, takeBack, type TakeBack } from './roll-back.js';
 
 type Rollback = ParsedRequestOf<'scheduler.rollback'>;
@@ -38,7 +39,11 @@ export class RollbackCommands {
   }
 
   private async targets(work: Work, command: Rollback, because: string): Promise<{ done: string }> {
-    const { deployment, environment } = command;
+    const { deployment, environment, resource, version } = command;
+    if (resource !== undefined) {
+      const [half] = await stopHalfWay(work, command, { resource, version }, because);
+      if (half) return { done: `${half.version} goes no further at ${resource} and is taken back from there; it keeps what it runs` };
+    }
     const rows = await this.runningTargets(work, command);
     await this.refuseBusy(work, command, rows);
     const rollouts = await work.loadRolloutsOf(

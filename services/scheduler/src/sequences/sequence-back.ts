@@ -25,8 +25,9 @@ export async function sequenceBack(work: Work, back: WayBack): Promise<JobRow> {
   const retire = (await pendingRetires(work, release, [release.resource])).get(release.resource);
   const kept = current?.sequence?.kept;
   const has = history.find((one) => one.id === kept?.releaseId);
-  // What was begun to be retired is no way back any more.
-  const there = kept !== undefined && has !== undefined && retire?.releaseId === current?.id && rootOf(has) === rootOf(old);
+  // What was begun to be retired is no way back any more. Of what did not succeed nothing was to be retired.
+  const whole = current?.sequence?.state === 'failed' || retire?.releaseId === current?.id;
+  const there = kept !== undefined && has !== undefined && whole && rootOf(has) === rootOf(old);
   if (retire) dropRetire(work, retire, `${order.version} is taken back`);
   const live = work.target(release).slot;
   const sequence = there

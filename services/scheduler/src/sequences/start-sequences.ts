@@ -1,6 +1,6 @@
 import { planSequence } from '@slipway/core';
 import type { ReleaseSequence, RolloutRow } from '../tables.js';
-import { placeOf, type Work } from '../work.js';
+import { placeOf, type Place, type Work } from '../work.js';
 import { metricsAt } from './make-step.js';
 import { dropRetire, pendingRetires } from './retires.js';
 
@@ -18,6 +18,7 @@ export async function startSequences(
   await work.loadTargets(row, resources);
   for (const job of (await pendingRetires(work, row, resources)).values())
     dropRetire(work, job, `${row.version} comes to slot ${job.slot}`);
+  if (within.type === 'blueGreen') await loseWaysBack(work, row, resources);
   const verified = metricsAt(work, row.deployment, row.obligations).length > 0;
   return (resource) => {
     const { releaseId, slot: live } = work.target({ ...placeOf(row), resource });
@@ -25,4 +26,16 @@ export async function startSequences(
     const keeps = within.type === 'blueGreen' && live !== undefined && releaseId !== undefined;
     return { ...planSequence(within, situation), obligedBy: row.id, ...(keeps ? { kept: { slot: live, releaseId } } : {}) };
   };
+}
+
+/** The idle slot gets another version: whatever it kept for the one that runs is no way back any more. */
+async function loseWaysBack(work: Work, place: Place, resources: readonly string[]): Promise<void> {
+  const running = resources.flatMap((resource) => work.target({ ...placeOf(place), resource }).releaseId ?? []);
+  await work.loadReleases(running);
+  for (const id of running) {
+    const release = work.release(id);
+    if (!release.sequence?.kept) continue;
+    const { kept: _, ...sequence } = release.sequence;
+    work.releases.change(release, { sequence });
+  }
 }

@@ -152,6 +152,7 @@ function attentionOf({ rollouts, targets, jobs, queues }: Rows, problem: string 
     else if (asksOf(row).length > 0 && row.because !== undefined)
       lines.push(`rollout of ${row.version}: ${row.because}${asked(asksOf(row))}`);
   for (const row of targets) if (row.halted !== undefined) lines.push(`${row.resource}: ${row.halted}`);
+  for (const row of targets) if (row.leftover !== undefined) lines.push(`${row.resource}: ${row.leftover}`);
   const behind = rollouts.some((row) => row.renewal)
     ? []
     : targets.filter((row) => row.wanted !== undefined && row.wanted !== row.fingerprint);

@@ -102,6 +102,8 @@ function jobHead(job: JobRow, waits: Wait | undefined): NonNullable<MemberView['
   return {
     ...{ id, kind, state, attempt, rollback, version, queuedAt },
     ...(job.held === undefined ? {} : { held: job.held }),
+    ...(job.weight === undefined ? {} : { weight: job.weight }),
+    ...(job.slot === undefined ? {} : { slot: job.slot }),
     ...(waits ? { waits } : {}),
     ...(job.percent === undefined ? {} : { percent: job.percent }),
     ...(job.step === undefined ? {} : { step: job.step }),

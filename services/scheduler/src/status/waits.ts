@@ -47,6 +47,12 @@ export function waitOf(job: Waiting, queues: Queues, now: number): Wait | undefi
       sentence: `${job.heldBecause ?? 'a concurrency limit is reached'}${ahead(before.length, queues.limited.length)}`,
     };
   }
+  if (job.held === 'hold')
+    return {
+      for: 'hold',
+      sentence: job.heldBecause ?? 'the step before it holds',
+      ...(job.wakeAt === undefined ? {} : { until: job.wakeAt }),
+    };
   if (job.held !== undefined) return { for: job.held === 'busy' ? 'target' : 'gate', sentence: job.heldBecause ?? 'it is held back' };
   if (job.attempt > 1 && job.wakeAt !== undefined && job.wakeAt > now)
     return {

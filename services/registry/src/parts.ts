@@ -14,7 +14,8 @@ import { getDocument, listDocuments } from './inventory/answer-get-list.js';
 import { KnownInventory } from './inventory/known-inventory.js';
 import { showVariables } from './inventory/show-variables.js';
 import { ciConsumer } from './versions/ci-consumer.js';
-import { publishVersions, setVersionStatus } from './versions/publish.js';
+import { publishVersions } from './versions/publish.js';
+import { sayStatus } from './versions/say-status.js';
 
 export interface RegistryDeps extends ServiceDeps {
   credentials: AgentCredentials;
@@ -42,7 +43,9 @@ export function createRegistry(deps: RegistryDeps): ServiceParts {
         if (!result || 'error' in result) throw new SlipwayError(result?.error ?? noResult);
         return { id: result.version.id, tag: result.version.tag, sequence: result.version.sequence, duplicate: result.duplicate };
       },
-      'registry.setVersionStatus': async (request, caller: Caller) => ({ done: await setVersionStatus(versioning, request, caller.name) }),
+      'registry.setVersionStatus': async (request, caller: Caller) => ({
+        done: await sayStatus({ ...versioning, requests: deps.requests }, request, caller.name),
+      }),
       'registry.inviteAgent': (request, caller) => inviteAgent(deps, request, caller.name),
       'registry.revokeAgent': (request, caller) => revokeAgent(deps, request, caller.name),
       'registry.agents': () => listAgents(deps.store),

@@ -36,6 +36,8 @@ export interface Fixture {
   store: Store;
   parts: ReturnType<typeof createRegistry>;
   words: WordCredentials;
+  /** Whether the scheduler answers, and what it was asked to take. */
+  scheduler: { answers: boolean; taken: RequestOf<'scheduler.takeChanges'>[] };
   /** Epoch milliseconds that the registry sees. */
   time: { now: number };
   ask<N extends OperationName>(operation: N, request: RequestOf<N>): Promise<ReplyOf<N>>;
@@ -49,12 +51,21 @@ export interface Fixture {
 export function registryOn(store: Store): Fixture {
   const words = new WordCredentials();
   const time = { now: Date.UTC(2026, 10, 22) };
+  const scheduler: Fixture['scheduler'] = { answers: true, taken: [] };
   const deps: RegistryDeps = {
     store,
     clock: { now: () => time.now },
     ids: systemIds,
     log: silent,
-    requests: { ask: () => Promise.reject(new Error('the registry asks nobody')) },
+    requests: {
+      ask: (operation, request) => {
+        if (operation !== 'scheduler.takeChanges') return Promise.reject(new Error(`the registry does not ask ${operation}`));
+        if (!scheduler.answers)
+          return Promise.reject(new SlipwayError({ code: 'messaging.request.noAnswer', kind: 'unavailable', message: 'nobody answers' }));
+        scheduler.taken.push(request as never);
+        return Promise.resolve({ revision: 0 } as never);
+      },
+    },
     nudge: () => undefined,
     credentials: words,
     queues: words,
@@ -69,6 +80,7 @@ export function registryOn(store: Store): Fixture {
     parts,
     words,
     time,
+    scheduler,
     ask,
     apply: (text, dryRun = false) => ask('registry.apply', { files: [{ file: 'mesh.yaml', text }], dryRun }),
     async ci(messages) {

@@ -83,6 +83,29 @@ describe('versions', () => {
     expect(error.message).toContain('did you mean 1.0.0?');
   });
 
+  it('I2: rejected or paused are acknowledged once the scheduler has taken that, also when it is said again', async () => {
+    const registry = await shop();
+    await publish(registry, { tag: '1.0.0' });
+    const reject = { deployment: 'checkout', tag: '1.0.0', status: 'rejected', reason: 'leaks' } as const;
+    registry.scheduler.answers = false;
+    const error = await refusal(registry.ask('registry.setVersionStatus', reject));
+    expect(error).toMatchObject({ code: 'registry.version.notTakenYet', kind: 'unavailable' });
+    expect(error.message).toContain('is recorded as rejected');
+    expect(await tags(registry)).toEqual(['1 1.0.0 rejected']);
+    registry.scheduler.answers = true;
+    await registry.ask('registry.setVersionStatus', reject);
+    const revision = (await registry.feed()).length;
+    expect(registry.scheduler.taken).toEqual([{ deployment: 'checkout', revision, changes: [] }]);
+    await registry.ask('registry.setVersionStatus', { ...reject, status: 'ready' });
+    expect(registry.scheduler.taken).toHaveLength(1);
+    await registry.ask('registry.setVersionStatus', { ...reject, status: 'paused' });
+    expect(registry.scheduler.taken.at(-1)).toMatchObject({ revision: revision + 2, changes: [{ revision: revision + 2 }] });
+    expect(sent(registry.store).at(-1)).toMatchObject({
+      subject: 'slipway.evt.version.checkout.statusChanged',
+      body: { because: 'user:ann: leaks' },
+    });
+  });
+
   it('with a range that is none, or a dependency on nothing, are refused', async () => {
     const registry = await shop();
     const depends = (deployment: string, range: string) => publish(registry, { tag: '1.0.0', dependsOn: [{ deployment, range }] });

@@ -1,9 +1,8 @@
-import type { InventoryChange } from '@slipway/core';
 import type { ServiceDeps } from '@slipway/hosting';
 import type { ServiceParts } from '@slipway/messaging';
 import { InventoryMirror, type FeedSource } from '@slipway/persistence';
 import { Heartbeats } from './agents/heartbeats.js';
-import { followEvents, takeChanges } from './decisions/follow-events.js';
+import { followEvents, takeChanges, type ChangesToTake } from './decisions/follow-events.js';
 import { takeDecisions } from './decisions/take-decisions.js';
 import { JobCommands } from './jobs/commands.js';
 import { Desk } from './jobs/desk.js';
@@ -58,8 +57,8 @@ export function createScheduler(deps: ServiceDeps & SchedulerOptions): ServicePa
     },
     operations: {
       'scheduler.takeStanding': async ({ facts }) => ({ taken: await andNudge(takeStanding(world, facts)) }),
-      'scheduler.takeChanges': async ({ changes }) => ({
-        taken: await andNudge(takeChanges(world, feed, changes as unknown as InventoryChange[])),
+      'scheduler.takeChanges': async (request) => ({
+        revision: await andNudge(takeChanges(world, feed, request as unknown as ChangesToTake)),
       }),
       'scheduler.takeDecisions': async ({ decisions }) => ({ taken: await andNudge(takeDecisions(world, decisions)) }),
       'scheduler.status': (request) => showStatus(world, request),

@@ -129,23 +129,40 @@ export interface StatusRequest {
   reason?: string | undefined;
 }
 
+/** What a person's word on a version has become. */
+export interface StatusSaid {
+  done: string;
+  /** The change that it made, unless the version had that status before. */
+  changes: InventoryChange[];
+  /** The inventory's revision with it. */
+  revision: number;
+}
+
 /** Give a version another status by a person's word. Throws `registry.version.unknown`. */
-export async function setVersionStatus(deps: VersionDeps, { deployment, tag, status, reason }: StatusRequest, by: string): Promise<string> {
+export async function setVersionStatus(
+  deps: VersionDeps,
+  { deployment, tag, status, reason }: StatusRequest,
+  by: string,
+): Promise<StatusSaid> {
   const because = `${by}${reason === undefined ? '' : `: ${reason}`}`;
   let committed: InventoryChange[] = [];
+  let revision = 0;
   await deps.store.transaction(async (tx) => {
     await tx.lock(INVENTORY_LOCK);
-    const { versions: history } = (await deps.known.current(tx)).all;
+    committed = [];
+    const { versions: history, revision: before } = (await deps.known.current(tx)).all;
     const version = history.byTag(deployment, tag);
     if (!version) throw unknownVersion(deps.known, deployment, tag, status);
+    revision = before;
     if (version.status === status) return;
     const at = deps.clock.now();
     const changed: Version = { ...version, status, statusBecause: because };
     await tx.patch(versions, [{ id: version.id, version: changed, changedAt: at }]);
     committed = await commitChanges(tx, [itemOf(changed, 'statusChanged', because)], at);
+    revision = committed.at(-1)?.revision ?? before;
   });
   deps.known.take(committed, new Map());
-  return `${deployment} ${tag} is ${status}`;
+  return { done: `${deployment} ${tag} is ${status}`, changes: committed, revision };
 }
 
 function unknownVersion(known: KnownInventory, deployment: string, tag: string, status: VersionStatus): SlipwayError {

@@ -36,25 +36,30 @@ async function followInventory(world: World, requests: FeedSource, changes: read
   if (absorbed.behind) await catchUp(world, requests);
 }
 
+/** What somebody waits for: the inventory up to a revision, where it concerns one deployment. `changes` may save the way to the registry. */
+export interface ChangesToTake {
+  deployment: string;
+  revision: number;
+  changes: readonly InventoryChange[];
+}
+
 /**
- * Changes that somebody waits for: when this resolves they are known here, and nothing that they stop can start any more (I2). Gives how many are.
- * Throws `unavailable` when changes before them are still missing.
+ * When this resolves the inventory is known here up to that revision, and nothing of the deployment that it stops can start any more (I2). Gives the
+ * revision reached. Throws `unavailable` when that is not far enough.
  */
-export async function takeChanges(world: World, requests: FeedSource, changes: readonly InventoryChange[]): Promise<number> {
+export async function takeChanges(world: World, requests: FeedSource, { deployment, revision, changes }: ChangesToTake): Promise<number> {
   const absorbed = await world.store.transaction((tx) => world.mirror.absorb(tx, changes));
-  if (absorbed.behind) await catchUp(world, requests);
+  if (absorbed.revision < revision) await catchUp(world, requests);
   const inventory = await world.store.read((reader) => world.mirror.current(reader));
-  const last = Math.max(0, ...changes.map((change) => change.revision));
-  if (inventory.revision < last)
+  if (inventory.revision < revision)
     throw new SlipwayError({
       code: 'scheduler.changes.behind',
       kind: 'unavailable',
-      message: `Taking changes up to ${last}: the inventory is known up to ${inventory.revision} here; the rest is on its way`,
+      message: `Taking the inventory up to revision ${revision}: it is known up to ${inventory.revision} here; the rest is on its way`,
     });
-  // Also of those that have come by their events before: only once a place was locked since is every earlier claim in it answered.
-  const versions = changes.flatMap(({ item }) => (item.kind === 'version' ? [item.doc] : []));
-  await reviewPlaces(world, new Set([...absorbed.touched, ...versions.flatMap(({ deployment }) => [...inventory.pairs(deployment)])]));
-  return changes.length;
+  // Also what had come by events before: only once each place was locked since is every earlier claim there answered.
+  await reviewPlaces(world, new Set([...absorbed.touched, ...inventory.pairs(deployment)]));
+  return inventory.revision;
 }
 
 /** Ask the registry for what is missing, and look again at the places that it concerns. */

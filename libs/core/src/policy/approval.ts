@@ -51,17 +51,19 @@ export function evaluateApproval(rule: ApprovalRule, context: RuleContext): Rule
 }
 
 /** Who together must bring how many approvals; `from` empty means anyone. */
-interface Seat {
+export interface Seat {
   required: number;
   from: string[];
 }
 
-function seatsOf(rule: ApprovalRule): Seat[] {
+/** The seats that a rule wants filled; one person may fill several. */
+export function seatsOf(rule: ApprovalRule): Seat[] {
   if (!rule.perGroup || rule.from.length === 0) return [{ required: rule.required, from: rule.from }];
   return rule.from.map((from) => ({ required: from.startsWith('user:') ? Math.min(1, rule.required) : rule.required, from: [from] }));
 }
 
-function mayFill(seat: Seat, vote: ApprovalFact): boolean {
+/** Whether a vote counts for a seat. */
+export function mayFill(seat: Seat, vote: Pick<ApprovalFact, 'by' | 'groups'>): boolean {
   if (seat.from.length === 0) return true;
   const groups = vote.groups.map((group) => group.replace(/^group:/, ''));
   return seat.from.some((from) =>
@@ -70,7 +72,7 @@ function mayFill(seat: Seat, vote: ApprovalFact): boolean {
 }
 
 /** The last word of each person on this version in this environment. */
-function latestVotes({ input }: RuleContext): ApprovalFact[] {
+export function latestVotes({ input }: RuleContext): ApprovalFact[] {
   const byPerson = new Map<string, ApprovalFact>();
   for (const vote of input.approvals) {
     if (vote.version !== input.version.id || vote.environment !== input.environment.name) continue;
@@ -80,15 +82,18 @@ function latestVotes({ input }: RuleContext): ApprovalFact[] {
   return [...byPerson.values()];
 }
 
-function person(name: string): string {
+/** A person's name without what says that it is one. */
+export function person(name: string): string {
   return name.replace(/^user:/, '');
 }
 
-function expiryOf(rule: ApprovalRule, vote: ApprovalFact): number {
+/** When a vote counts no longer. */
+export function expiryOf(rule: ApprovalRule, vote: ApprovalFact): number {
   return rule.expiresAfterMs === undefined ? Infinity : vote.at + rule.expiresAfterMs;
 }
 
-function namesOf(seat: Seat): string {
+/** Who may fill a seat, in words. */
+export function namesOf(seat: Seat): string {
   return seat.from.length === 0 ? 'anyone' : seat.from.map((from) => from.replace(/^(group|user):/, '')).join(' or ');
 }
 

@@ -4,11 +4,13 @@ import type { RuleResult, Verdict } from '../model/decision.js';
 import type { DecisionInput, TargetFact } from '../model/facts.js';
 import type { JsonObject } from '../model/json.js';
 import type { DependencyRule } from '../model/policy.js';
+import { verifies } from '../verification/judge.js';
 import type { RuleContext } from './rule-result.js';
 import { bestVerdict, undecided, worstVerdict } from './rule-result.js';
 import { factOf } from './rule-result.js';
 
-type Other = DecisionInput['deployments'][number];
+/** Another deployment, with its targets in this environment. */
+export type Other = DecisionInput['deployments'][number];
 
 /** What must run, and where: a `dependency` rule, or what a version says it depends on. */
 export interface Requirement {
@@ -25,15 +27,8 @@ interface Presence {
 
 /** The other deployment must currently run a matching, verified version. */
 export function evaluateDependency(rule: DependencyRule, context: RuleContext): RuleResult {
-  const expression = compileExpression(rule.on);
-  const others: Other[] = [];
-  for (const other of context.input.deployments) {
-    // One of another system never runs in this environment.
-    if (other.deployment.name === context.input.deployment.name || other.deployment.system !== context.input.deployment.system) continue;
-    const answer = evaluateBoolean(expression, { deployment: other.deployment } as unknown as JsonObject);
-    if ('error' in answer) return undecided(rule.kind, answer.error);
-    if (answer.value) others.push(other);
-  }
+  const others = othersOf(rule, context.input);
+  if (typeof others === 'string') return undecided(rule.kind, others);
   if (others.length === 0) {
     return {
       rule: rule.kind,
@@ -46,6 +41,20 @@ export function evaluateDependency(rule: DependencyRule, context: RuleContext): 
   const verdicts = presences.map((presence) => presence.verdict);
   const verdict = rule.mode === 'any' ? bestVerdict(verdicts) : worstVerdict(verdicts);
   return answerOf(rule.kind, verdict, presences, rule.mode);
+}
+
+/** The other deployments that a rule names, or why that cannot be known. */
+export function othersOf(rule: DependencyRule, input: DecisionInput): Other[] | string {
+  const expression = compileExpression(rule.on);
+  const others: Other[] = [];
+  for (const other of input.deployments) {
+    // One of another system never runs in this environment.
+    if (other.deployment.name === input.deployment.name || other.deployment.system !== input.deployment.system) continue;
+    const answer = evaluateBoolean(expression, { deployment: other.deployment } as unknown as JsonObject);
+    if ('error' in answer) return answer.error;
+    if (answer.value) others.push(other);
+  }
+  return others;
 }
 
 /** What the version itself says it depends on: the other deployment in the same environment, by semver range. */
@@ -71,7 +80,7 @@ function presenceOf(other: Other, requirement: Requirement, context: RuleContext
   const { name } = other.deployment;
   const { environment } = input;
   const what = `${name} ${requirement.version} in ${environment.name}`;
-  const there = requirement.where === 'sameResource' ? sameResource(other, resource?.identifier) : other.resources;
+  const there = placesOf(other, requirement, resource?.identifier);
   if (there.length === 0) {
     const place = requirement.where === 'sameResource' ? 'this resource' : environment.name;
     return { verdict: 'waiting', sentence: `${name} has no target at ${place}`, what: `a target of ${name} at ${place}` };
@@ -90,6 +99,11 @@ function presenceOf(other: Other, requirement: Requirement, context: RuleContext
   return { verdict: 'waiting', sentence: `${name} ${requirement.version} needed ${place}${count}: ${first}`, what };
 }
 
+/** Where the other deployment must run for a target. */
+export function placesOf(other: Other, requirement: Pick<Requirement, 'where'>, resource: string | undefined): readonly string[] {
+  return requirement.where === 'sameResource' ? sameResource(other, resource) : other.resources;
+}
+
 /** Resources by the list they stand in, so that asking for each of 100,000 targets stays linear. Input is never changed. */
 const sets = new WeakMap<readonly string[], ReadonlySet<string>>();
 
@@ -103,7 +117,7 @@ function sameResource(other: Other, identifier: string | undefined): string[] {
 }
 
 /** True, or why not in a few words, or why that cannot be known. */
-function runsMatching(
+export function runsMatching(
   other: Other,
   requirement: Requirement,
   input: DecisionInput,
@@ -125,6 +139,6 @@ function runsMatching(
   // Metrics of a policy verify it too: then it is a failure of what runs that tells.
   const outcome = fact.outcomes[running.version]?.state;
   if (outcome === 'failed' || outcome === 'rolledBack') return `${running.tag} runs, but failed there`;
-  const verified = running.verified || other.deployment.verification.length === 0;
+  const verified = running.verified || !verifies(other.deployment.verification);
   return verified ? true : `${running.tag} runs, not verified yet`;
 }

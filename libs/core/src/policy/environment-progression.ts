@@ -5,6 +5,7 @@ import type { JsonObject } from '../model/json.js';
 import type { EnvironmentProgressionRule } from '../model/policy.js';
 import { formatDuration } from '../text/duration.js';
 import { formatInstant } from '../text/instant.js';
+import { verifies } from '../verification/judge.js';
 import type { RuleContext } from './rule-result.js';
 import { bestVerdict, earliest, factOf, reevaluated, undecided, worstVerdict } from './rule-result.js';
 
@@ -17,7 +18,8 @@ interface Passage {
   reevaluateAt?: number;
 }
 
-type Dependency = DecisionInput['environments'][number];
+/** Another environment of the system, with the targets there. */
+export type Dependency = DecisionInput['environments'][number];
 
 /** The version must have succeeded in other environments of the same system; a later failure or rollback there takes the success back. */
 export function evaluateEnvironmentProgression(rule: EnvironmentProgressionRule, context: RuleContext): RuleResult {
@@ -39,7 +41,8 @@ export function evaluateEnvironmentProgression(rule: EnvironmentProgressionRule,
   };
 }
 
-function dependenciesOf(rule: EnvironmentProgressionRule, input: DecisionInput): Dependency[] | string {
+/** The environments that the version must have passed, or why that cannot be known. */
+export function dependenciesOf(rule: EnvironmentProgressionRule, input: DecisionInput): Dependency[] | string {
   const expression = compileExpression(rule.dependsOn);
   const found: Dependency[] = [];
   for (const dependency of input.environments) {
@@ -70,8 +73,7 @@ function passageOf(rule: EnvironmentProgressionRule, { input, now }: RuleContext
       ? { verdict: 'allowed', sentence: `${name} has no targets, which is allowed` }
       : { verdict: 'waiting', sentence: `${name} has no targets`, what: `a target in ${name}` };
   }
-  const verified = rule.requireVerified ?? input.deployment.verification.length > 0;
-  const needed = shareOf(total, rule.successPercent);
+  const { verified, needed } = successesWanted(rule, input, total);
   const { times, failed } = successesIn(input, dependency, verified);
   const word = verified ? 'verified' : 'succeeded';
   const count = `${name} ${times.length} of ${total} ${word}${needed < total ? ` (${needed} needed)` : ''}`;
@@ -88,6 +90,18 @@ function passageOf(rule: EnvironmentProgressionRule, { input, now }: RuleContext
 /** Rounded up; what floating point adds to a whole share (1.1 % of 3,000) is no further target. */
 function shareOf(total: number, percent: number): number {
   return Math.ceil(Number(((total * percent) / 100).toPrecision(12)));
+}
+
+/** How many successes of the targets there a rule wants, and of which sort. */
+export function successesWanted(
+  rule: EnvironmentProgressionRule,
+  input: DecisionInput,
+  targets: number,
+): { verified: boolean; needed: number } {
+  return {
+    verified: rule.requireVerified ?? verifies(input.deployment.verification),
+    needed: shareOf(targets, rule.successPercent),
+  };
 }
 
 /** When the version succeeded at each target where it still counts, oldest first. */

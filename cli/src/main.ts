@@ -9,6 +9,7 @@ import { policyCommands } from './commands/policy-commands.js';
 import { provisionCommand } from './commands/provision.js';
 import { registryCommands } from './commands/registry-commands.js';
 import { schedulerCommands } from './commands/scheduler-commands.js';
+import { verificationCommand } from './commands/verification.js';
 import { watchCommand } from './commands/watch.js';
 import { Output, type OutputFormat } from './output.js';
 import { openSession } from './session.js';
@@ -86,6 +87,7 @@ onThisMachine(program.command('demo'))
 registryCommands(program, cli);
 schedulerCommands(program, cli);
 watchCommand(program, cli);
+verificationCommand(program, cli);
 policyCommands(program, cli);
 logsCommand(program, cli);
 agentCommands(program, cli);

@@ -417,6 +417,7 @@ export const operations = {
       environment: slugSchema.optional(),
       resource: identifierSchema.optional(),
       version: tagSchema.optional(),
+      kind: z.enum(['deploy', 'shift', 'switch', 'retire', 'verify']).optional(),
       id: z.string().optional(),
       limit: z.int().min(1).max(10_000).default(50),
     }),

@@ -1,6 +1,7 @@
 import type { ParsedRequestOf, ReplyOf } from '@slipway/contracts';
+import { judgeAll, type MetricSpec } from '@slipway/core';
 import type { Store } from '@slipway/persistence';
-import { jobTable, measurementTable } from '../tables.js';
+import { jobTable, measurementTable, type JobRow, type MeasurementRow } from '../tables.js';
 
 /** Jobs with all their times and, for verifications, what was measured; newest first. */
 export async function showJobs(store: Store, request: ParsedRequestOf<'scheduler.jobs'>): Promise<ReplyOf<'scheduler.jobs'>> {
@@ -16,13 +17,16 @@ export async function showJobs(store: Store, request: ParsedRequestOf<'scheduler
       jobs: rows.map(({ config, metrics, retry: _, slots: __, occupies: ___, ...row }) => ({
         ...row,
         executor: config.type,
-        ...(metrics
-          ? {
-              metrics: metrics.map((metric) => metric.name),
-              measurements: (measured.get(row.id) ?? []).map(({ jobId: ____, ...measurement }) => measurement),
-            }
-          : {}),
+        ...(metrics ? measuredView(row, metrics, measured.get(row.id) ?? []) : {}),
       })),
     };
   });
+}
+
+/** What was measured, and what that says of each metric so far. */
+function measuredView(row: Pick<JobRow, 'finishedAt'>, metrics: readonly MetricSpec[], rows: readonly MeasurementRow[]): object {
+  const measurements = rows.map(({ jobId: _, ...measurement }) => measurement);
+  const { perMetric } = judgeAll(metrics, measurements, { ended: row.finishedAt !== undefined });
+  const judged = metrics.map(({ name, dryRun }) => ({ metric: name, ...perMetric[name], ...(dryRun ? { dryRun } : {}) }));
+  return { metrics: metrics.map((metric) => metric.name), judged, measurements };
 }

@@ -115,10 +115,12 @@ function jobHead(job: JobRow, waits: Wait | undefined): NonNullable<MemberView['
   };
 }
 
-/** `3/5`: measurements that passed, of those asked for; with more metrics all of them together. */
+/** `3/5`: measurements that passed, of those asked for; with more metrics all of them that count together. */
 function progressOf(verify: JobRow, measurements: readonly MeasurementRow[]): string {
-  const asked = (verify.metrics ?? []).reduce((sum, metric) => sum + metric.count, 0);
-  const passed = measurements.filter((measurement) => measurement.result === 'passed').length;
+  const counting = new Map((verify.metrics ?? []).filter((metric) => !metric.dryRun).map((metric) => [metric.name, metric]));
+  if (counting.size === 0) return 'nothing (only dry runs)';
+  const asked = [...counting.values()].reduce((sum, metric) => sum + metric.count, 0);
+  const passed = measurements.filter(({ metric, result }) => result === 'passed' && counting.has(metric)).length;
   const words = verify.verdict === undefined || verify.verdict === 'running' || verify.verdict === 'passed' ? '' : ` ${verify.verdict}`;
   return `${passed}/${asked}${words}`;
 }

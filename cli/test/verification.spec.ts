@@ -1,0 +1,46 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Measurement } from '@slipway/core';
+import { renderVerification } from '../src/render/verification.js';
+import { NO_PAINT } from '../src/terminal.js';
+
+const NOW = Date.parse('2026-11-22T14:00:00Z');
+const measured = (index: number, result: Measurement['result'], more: Partial<Measurement> = {}): Measurement => ({
+  ...{ metric: 'health', index, result, at: NOW - 10 * 86_400_000 },
+  ...more,
+});
+const view = {
+  ...{ deployment: 'checkout', version: '1.2.1', resource: 'par-1', environment: 'production', state: 'failed' },
+  ...{ verdict: 'failed', verdictSentence: 'health: 1 of 2 passed, 1 failed, 0 failures allowed' },
+};
+
+describe('slipway verification', () => {
+  it('shows each metric, dry runs too, with what was seen', () => {
+    const lines = renderVerification(
+      {
+        ...view,
+        judged: [
+          { metric: 'health', verdict: 'failed', done: true, sentence: '1 of 2 passed, 1 failed, 0 failures allowed' },
+          { metric: 'trial', verdict: 'running', done: false, sentence: '0 of 5 passed, dry run, does not count', dryRun: true },
+        ],
+        measurements: [measured(1, 'failed', { value: { status: 503 }, message: 'result.status == 200 is false' }), measured(0, 'passed')],
+      },
+      NOW,
+      NO_PAINT,
+    ).split('\n');
+    expect(lines.map((line) => line.replace(/2026-11-12 \d\d:\d\d/, '<then>'))).toEqual([
+      'checkout 1.2.1 at par-1 in production   ✗ failed   health: 1 of 2 passed, 1 failed, 0 failures allowed',
+      '  health  ✗ failed   1 of 2 passed, 1 failed, 0 failures allowed',
+      '          passed     <then>',
+      '          failed     <then>  result.status == 200 is false  {"status":503}',
+      '  trial   ● running  0 of 5 passed, dry run, does not count',
+    ]);
+  });
+
+  it('leaves out the middle of a long series', () => {
+    const measurements = Array.from({ length: 30 }, (_, index) => measured(index, 'passed'));
+    const judged = [{ metric: 'health', verdict: 'passed' as const, done: true, sentence: '30 of 30 passed' }];
+    const lines = renderVerification({ ...view, judged, measurements }, NOW, NO_PAINT).split('\n');
+    expect(lines).toHaveLength(13);
+    expect(lines[7]).toMatch(/…20 more/);
+  });
+});

@@ -8,7 +8,6 @@ interface RolloutOptions {
   version?: string;
   reason?: string;
   all?: boolean;
-  resource?: string;
 }
 
 /** Commands that act on the rollout of a deployment in an environment. */
@@ -18,10 +17,9 @@ const ROLLOUT_COMMANDS = [
   ['promote', 'scheduler.promote', 'begin the next wave now; --all begins every wave'],
   ['abort', 'scheduler.abort', 'end a rollout: what has begun finishes, the rest never begins'],
   ['retry', 'scheduler.retryFailed', 'run the failed members of a rollout again'],
-  ['rollback', 'scheduler.rollback', 'bring one target (--resource) or all that took the version back to the last verified version'],
 ] as const satisfies readonly (readonly [string, OperationName, string])[];
 
-/** `status`, `pause`, `resume`, `promote`, `abort`, `retry`, `rollback`, `quarantine release`, `cancel`, `resolve`. */
+/** `status`, `pause`, `resume`, `promote`, `abort`, `retry`, `exclude`, `rollback`, `quarantine release`, `cancel`, `resolve`. */
 export function schedulerCommands(program: Command, cli: Cli): void {
   program
     .command('status')
@@ -45,7 +43,6 @@ export function schedulerCommands(program: Command, cli: Cli): void {
       .option('-v, --version <tag>')
       .option('--reason <text>');
     if (name === 'promote') command.option('--all', 'every later wave too', false);
-    if (name === 'rollback') command.option('-r, --resource <identifier>');
     command.action(async (deployment: string, options: RolloutOptions) => {
       await cli.run(async ({ requests, output }) => {
         const reply = await requests.ask(operation, { deployment, ...options } as RequestOf<typeof operation>);
@@ -53,6 +50,38 @@ export function schedulerCommands(program: Command, cli: Cli): void {
       });
     });
   }
+
+  program
+    .command('exclude')
+    .description('leave targets out of a rollout: what has not begun there never does')
+    .argument('<deployment>')
+    .requiredOption('-e, --environment <name>')
+    .requiredOption('-r, --resource <identifier...>', 'one or more targets')
+    .option('-v, --version <tag>')
+    .option('--reason <text>')
+    .action(async (deployment: string, { resource: resources, ...options }: RolloutOptions & { resource: string[] }) => {
+      await cli.run(async ({ requests, output }) => {
+        const reply = await requests.ask('scheduler.exclude', { deployment, resources, ...options });
+        output.result(reply, () => reply.done);
+      });
+    });
+
+  program
+    .command('rollback')
+    .description(
+      'bring back the last verified version: at one target (--resource), wherever a rollout took its version, or in a whole environment',
+    )
+    .argument('[deployment]', 'without it every deployment of the environment')
+    .requiredOption('-e, --environment <name>')
+    .option('-r, --resource <identifier>')
+    .option('-v, --version <tag>', 'the version that is to go; the newest there')
+    .option('--reason <text>')
+    .action(async (deployment: string | undefined, options: RolloutOptions & { resource?: string }) => {
+      await cli.run(async ({ requests, output }) => {
+        const reply = await requests.ask('scheduler.rollback', { ...(deployment === undefined ? {} : { deployment }), ...options });
+        output.result(reply, () => reply.done);
+      });
+    });
 
   program
     .command('quarantine')

@@ -2,6 +2,7 @@ export * from './agent-operations.js';
 export * from './bodies.js';
 export * from './ci-messages.js';
 export * from './claims.js';
+export * from './command-events.js';
 export * from './decisions.js';
 export * from './documents/index.js';
 export * from './durations.js';

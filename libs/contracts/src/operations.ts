@@ -385,10 +385,16 @@ export const operations = {
   ),
   'scheduler.abort': operation('operator', 'End a rollout: what has begun finishes, the rest never begins.', rolloutCommand, done),
   'scheduler.retryFailed': operation('operator', 'Run the failed members of a rollout again.', rolloutCommand, done),
+  'scheduler.exclude': operation(
+    'operator',
+    'Leave targets out of a rollout: what has not begun there never does.',
+    rolloutCommand.extend({ resources: z.array(identifierSchema).min(1).max(1_000) }),
+    done,
+  ),
   'scheduler.rollback': operation(
     'operator',
-    'Bring a target, or every target of a rollout that took the version, back to its last verified version.',
-    rolloutCommand.extend({ resource: identifierSchema.optional() }),
+    'Bring a target, every target of a rollout that took the version, or a whole environment back to its last verified version.',
+    rolloutCommand.extend({ deployment: slugSchema.optional(), resource: identifierSchema.optional() }),
     done,
   ),
   'scheduler.releaseQuarantine': operation(

@@ -141,7 +141,7 @@ export const scopes: Record<Exclude<CredentialRole, 'system'>, Scope> = {
   scheduler: {
     account: 'SERVICES',
     publish: [
-      ...['rollout', 'release', 'job', 'verification'].map((noun) => `slipway.evt.${noun}.>`),
+      ...['rollout', 'release', 'job', 'verification', 'command'].map((noun) => `slipway.evt.${noun}.>`),
       'slipway.job.>',
       'slipway.nudge.*',
       ...consumes('EVT', 'scheduler'),

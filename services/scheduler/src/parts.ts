@@ -70,6 +70,7 @@ export function createScheduler(deps: ServiceDeps & SchedulerOptions): ServicePa
       'scheduler.promote': (command, caller) => andNudge(rollouts.promote(command, caller)),
       'scheduler.abort': (command, caller) => andNudge(rollouts.abort(command, caller)),
       'scheduler.retryFailed': (command, caller) => andNudge(rollouts.retryFailed(command, caller)),
+      'scheduler.exclude': (command, caller) => andNudge(rollouts.exclude(command, caller)),
       'scheduler.rollback': (command, caller) => andNudge(rollbacks.rollback(command, caller)),
       'scheduler.releaseQuarantine': (command, caller) => andNudge(rollbacks.releaseQuarantine(command, caller)),
       'scheduler.cancel': (command, caller) => andNudge(jobs.cancel(command, caller)),

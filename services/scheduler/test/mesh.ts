@@ -247,8 +247,12 @@ export class Mesh {
   }
 
   /** A command on the rollout of checkout in production. */
-  command(operation: 'pause' | 'resume' | 'promote' | 'abort' | 'retryFailed' | 'rollback', more: object = {}): Promise<{ done: string }> {
-    return this.ask(`scheduler.${operation}`, { deployment: 'checkout', environment: 'production', all: false, ...more } as never);
+  command(
+    operation: 'pause' | 'resume' | 'promote' | 'abort' | 'retryFailed' | 'exclude' | 'rollback',
+    more: object = {},
+    caller = ada,
+  ): Promise<{ done: string }> {
+    return this.ask(`scheduler.${operation}`, { deployment: 'checkout', environment: 'production', all: false, ...more } as never, caller);
   }
 
   /** As the registry tells that it enrolled an agent. */

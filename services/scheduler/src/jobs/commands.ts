@@ -2,6 +2,7 @@ import type { ParsedRequestOf } from '@slipway/contracts';
 import { isOver, SlipwayError } from '@slipway/core';
 import type { Caller } from '@slipway/messaging';
 import { inPlaces } from '../in-places.js';
+import { sayCommand } from '../rollouts/command-events.js';
 import { spoken } from '../rollouts/commands.js';
 import { settle } from '../settle.js';
 import type { JobRow } from '../tables.js';
@@ -20,7 +21,10 @@ export class JobCommands {
       if (isOver(row)) throw conflict(`Cancelling job ${row.id}: it has ended already: ${row.state}.`);
       stepJob(work, row, { type: 'cancel', because: spoken('cancelled', command, caller) });
       await settle(work);
-      return isOver(row) ? `job ${row.id} is ${row.state}` : `job ${row.id} is asked to stop; agent ${row.agent} will say when it has`;
+      const done = isOver(row)
+        ? `job ${row.id} is ${row.state}`
+        : `job ${row.id} is asked to stop; agent ${row.agent} will say when it has`;
+      return said(work, row, caller, { verb: 'cancelled', done, ...command });
     });
   }
 
@@ -43,7 +47,7 @@ export class JobCommands {
         );
       work.replan.set(placeKey(row), row);
       await settle(work);
-      return `job ${row.id} counts as ${command.as}`;
+      return said(work, row, caller, { verb: 'resolved', done: `job ${row.id} counts as ${command.as}`, ...command });
     });
   }
 
@@ -60,6 +64,17 @@ export class JobCommands {
       return { done: await body(work, row as JobRow) };
     });
   }
+}
+
+function said(
+  work: Work,
+  row: JobRow,
+  caller: Caller,
+  { verb, done, reason }: { verb: 'cancelled' | 'resolved'; done: string; reason?: string | undefined },
+): string {
+  const { id: job, version, resource } = row;
+  sayCommand(work, caller, row, { verb, version, done, job, resources: [resource], ...(reason === undefined ? {} : { reason }) });
+  return done;
 }
 
 const conflict = (message: string): SlipwayError => new SlipwayError({ code: 'scheduler.job.conflict', kind: 'conflict', message });

@@ -6,7 +6,7 @@ import { memberIs } from '../rollouts/tell-member.js';
 import { sequenceBack } from '../sequences/sequence-back.js';
 import { isBeforeTurn, takeBackSteps } from '../sequences/take-back-steps.js';
 import { jobTable, releaseTable, templateTable, type JobRow, type ReleaseRow, type RolloutRow, type TargetRow } from '../tables.js';
-import type { Place, Work } from '../work.js';
+import { placeOf, type Place, type Work } from '../work.js';
 
 /** One target that is to give a version back. */
 export interface TakeBack {
@@ -40,7 +40,18 @@ export async function rollBackMembers(work: Work, row: RolloutRow, ordinals: rea
     obligedBy: rolloutId,
     ...(row.ending?.state === 'superseded' ? { superseded: true } : {}),
   }));
-  await takeBack(work, row, orders, false);
+  await work.loadTargets(
+    row,
+    orders.map((order) => order.resource),
+  );
+  // Newest first: a member that was tried again, or waited for its own gate, came later than its place in the order says.
+  const begunAt = ({ resource }: TakeBack): number => work.target({ ...placeOf(row), resource }).startedAt ?? 0;
+  await takeBack(
+    work,
+    row,
+    orders.sort((a, b) => begunAt(b) - begunAt(a) || b.ordinal - a.ordinal),
+    false,
+  );
 }
 
 /** Sequences that ended half way after their rollout was over, or without their member. */
@@ -84,6 +95,7 @@ export async function takeBack(
   const earlier = await earlierJobs(work, orders, history);
   const templates = await templatesOf(work, stored);
   await work.loadRollouts(orders.map((order) => order.obligedBy));
+  const undeployable = undeployableAt(work, deployment);
   const back: JobRow[] = [];
   const none: { resource: string; because: string }[] = [];
   for (const order of orders) {
@@ -106,7 +118,7 @@ export async function takeBack(
       continue;
     }
     const outcome = await takeBackOne(work, place, order, {
-      ...{ history: history.get(order.resource) ?? [], earlier, templates, byHand },
+      ...{ history: history.get(order.resource) ?? [], earlier, templates, undeployable, byHand },
     });
     if ('none' in outcome) none.push({ resource: order.resource, because: outcome.none });
     else back.push(outcome.job);
@@ -155,23 +167,33 @@ async function untouchedBy(work: Work, orders: readonly TakeBack[], history: Rea
   return untouched;
 }
 
+interface Known {
+  /** What was ever released there, oldest first. */
+  history: ReleaseRow[];
+  earlier: Earlier;
+  templates: Templates;
+  undeployable: ReadonlyMap<string, string>;
+  byHand: boolean;
+}
+
 async function takeBackOne(
   work: Work,
   place: Place,
   order: TakeBack,
-  { history, earlier, templates, byHand }: { history: ReleaseRow[]; earlier: Earlier; templates: Templates; byHand: boolean },
+  { history, earlier, templates, undeployable, byHand }: Known,
 ): Promise<{ job: JobRow } | { none: string }> {
   const { deployment, environment } = place;
   const { resource, versionId, version, because, renewal = false } = order;
   const told = { deployment, environment, resource, versionId, version };
-  const barred = barredAt(work, await work.quarantinesOf(place), resource);
-  const plan = planRollback(history.flatMap(recordOf), versionId, barred, { byHand, renewal });
+  const quarantined = (await work.quarantinesOf(place)).filter((row) => row.resource === resource).map((row) => row.versionId);
+  const plan = planRollback(history.flatMap(recordOf), versionId, [...quarantined, ...undeployable.keys()], { byHand, renewal });
   const current = history.findLast((release) => release.versionId === versionId);
   if ('none' in plan) {
-    const halted = `${because}; it stays on ${version}: ${plan.none}`;
+    const none = `${plan.none}${notDeployable(history, versionId, undeployable)}`;
+    const halted = `${because}; it stays on ${version}: ${none}`;
     work.targets.change(work.target(told), { halted });
     memberIs(work, order, 'f', halted);
-    return { none: plan.none };
+    return { none };
   }
   if (current) work.releases.change(current, { state: 'rolledBack', because });
   await stayAway(work, place, order, because);
@@ -239,9 +261,19 @@ async function tellUntouched(
   );
 }
 
-function* barredAt(work: Work, quarantines: readonly { resource: string; versionId: string }[], resource: string): Iterable<string> {
-  for (const quarantine of quarantines) if (quarantine.resource === resource) yield quarantine.versionId;
-  for (const version of work.inventory.versions.byIds.values()) if (version.status === 'rejected') yield version.id;
+/** Versions that are not `ready`, with what they are: none of them goes anywhere, not even back. */
+function undeployableAt(work: Work, deployment: string): Map<string, string> {
+  const others = work.inventory.versions.of(deployment).filter((version) => version.status !== 'ready');
+  return new Map(others.map((version) => [version.id, version.status]));
+}
+
+/** `; 1.0.0 was good there, and is paused`: what a person may wish to change where there is nothing else to go back to. */
+function notDeployable(history: readonly ReleaseRow[], versionId: string, undeployable: ReadonlyMap<string, string>): string {
+  const good = history.findLast(
+    (release) =>
+      release.versionId !== versionId && release.state === 'succeeded' && release.verified && undeployable.has(release.versionId),
+  );
+  return good ? `; ${good.version} was good there, and is ${undeployable.get(good.versionId)}` : '';
 }
 
 function recordOf(release: ReleaseRow): ReleaseRecord[] {

@@ -1,4 +1,4 @@
-import { SlipwayError } from '@slipway/core';
+import { SlipwayError, type Inventory } from '@slipway/core';
 import type { RolloutRow } from '../tables.js';
 import type { Place, Work } from '../work.js';
 
@@ -28,8 +28,12 @@ export async function openRollouts(work: Work, name: RolloutName, attempted: str
 
 /** Throws when the deployment or environment does not exist, naming those that do. */
 export function checkPlace(work: Work, { deployment, environment }: Place, attempted: string): void {
-  const { deployments, environments } = work.inventory;
+  const { deployments } = work.inventory;
   if (!deployments.has(deployment)) throw missing('deployment', deployment, deployments.keys(), attempted);
+  checkEnvironment(work.inventory, environment, attempted);
+}
+
+export function checkEnvironment({ environments }: Inventory, environment: string, attempted: string): void {
   if (!environments.has(environment)) throw missing('environment', environment, environments.keys(), attempted);
 }
 

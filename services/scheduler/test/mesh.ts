@@ -162,6 +162,13 @@ export class Mesh {
     await this.hear(changes.map((change) => this.inbound(`slipway.evt.${change.item.kind}.x.applied`, change)));
   }
 
+  /** The registry commits a change; its event is on its way. */
+  commit(item: InventoryItem): InventoryChange {
+    const change = { revision: this.changes.length + 1, at: this.now, item };
+    this.changes.push(change);
+    return change;
+  }
+
   private async hear(messages: Inbound[]): Promise<void> {
     await this.parts.consumers['EVT/scheduler']?.(messages);
   }

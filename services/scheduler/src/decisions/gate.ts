@@ -1,4 +1,5 @@
-import type { DecisionGroup, NumberedDecision } from '@slipway/core';
+import type { DecisionGroup, NumberedDecision, RuleResult } from '@slipway/core';
+import type { SaidHere } from '../standing/standing.js';
 
 /** Whether a version may go to a target now, by the newest decision on it. */
 export type GateAnswer =
@@ -27,26 +28,32 @@ export function sentencesOf(group: DecisionGroup): string[] {
 
 /**
  * I2: open only when a decision says `allowed`, for this target as it is now, at this time. No decision, a decision that has not seen the
- * target's last change, and one whose time has passed are all not yes. `held`: what freezes and pins say, which may be newer than the decision (I11).
+ * target's last change, and one whose time has passed are all not yes. `said`: what freezes and pins
+ * say, which may be newer than the decision (I11); what follows a pin rests on a decision that knows of it, not on one from when its version was new.
  */
 export function gateAt(
   indexed: IndexedDecision | undefined,
   resource: string,
   targetRevision: number | undefined,
   now: number,
-  held: string | undefined,
+  said: SaidHere,
 ): GateAnswer {
-  if (held !== undefined) return closed(held);
+  if (said.held !== undefined) return closed(said.held);
   if (!indexed) return closed('the policy service has not decided yet');
   if (targetRevision === undefined) return closed(`${resource} is no release target any more`);
   if (targetRevision > indexed.decision.inventoryRevision)
     return closed('the target has changed since the last decision; a new one is on its way');
   const group = indexed.groupOf(resource);
   if (!group) return closed('the last decision does not speak of this target');
+  if (said.follows !== undefined && !group.standing.some((rule) => rule.rule === 'pin' && isOf(rule.saw, said.follows)))
+    return closed('it was not decided since the pin; a new decision is on its way');
   if (group.verdict !== 'allowed') return closed(sentencesOf(group).join('; ') || `the decision is ${group.verdict}`);
   if (group.reevaluateAt !== undefined && now >= group.reevaluateAt)
     return { open: false, expired: true, because: 'the decision was good until a moment ago; a new one is on its way' };
   return { open: true, group };
 }
+
+const isOf = (saw: RuleResult['saw'], pin: string | undefined): boolean =>
+  typeof saw === 'object' && saw !== null && !Array.isArray(saw) && saw['pin'] === pin;
 
 const closed = (because: string): GateAnswer => ({ open: false, expired: false, because });

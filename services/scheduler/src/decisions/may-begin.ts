@@ -28,7 +28,7 @@ export async function mayBeginIn(
   return (resource) => {
     if (status !== 'ready') return `version ${rollout.version} is ${status}`;
     if (taken.has(resource)) return 'another job is live there';
-    const gate = gateAt(decision, resource, targets?.revisionOf(resource), work.now, standing.holds(rollout, resource));
+    const gate = gateAt(decision, resource, targets?.revisionOf(resource), work.now, standing.saysTo(rollout, resource));
     return gate.open || gate.because;
   };
 }

@@ -59,7 +59,7 @@ export async function closeGates(work: Work, place: Place, versionIds: readonly 
   const targets = work.inventory.targets(place.deployment, place.environment);
   const standing = work.standingAt(place);
   const answer = (row: RolloutRow, resource: string): GateAnswer =>
-    gateAt(decisions.get(row.versionId), resource, targets?.revisionOf(resource), work.now, standing.holds(row, resource));
+    gateAt(decisions.get(row.versionId), resource, targets?.revisionOf(resource), work.now, standing.saysTo(row, resource));
   for (const row of concerned) {
     const status = work.inventory.versions.byId(row.versionId)?.status;
     await closeGate(work, row, (resource) => {

@@ -114,7 +114,7 @@ async function closedGates(work: Work, rows: readonly JobRow[]): Promise<(row: J
       row.resource,
       work.inventory.targetRevision(row.deployment, row.environment, row.resource),
       work.now,
-      work.standingAt(row).holds({ versionId: row.versionId, pinned: rollout?.pinned }, row.resource),
+      work.standingAt(row).saysTo({ versionId: row.versionId, pinned: rollout?.pinned }, row.resource),
     );
     if (answer.open) return undefined;
     if (answer.expired)

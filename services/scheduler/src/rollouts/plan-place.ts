@@ -40,7 +40,7 @@ export async function planPlace(work: Work, place: Place): Promise<void> {
   );
   const standing = work.standingAt(place);
   const gate = ({ version, decision }: Candidate, { resource, revision, pin }: TargetSituation): GateAnswer =>
-    gateAt(decision, resource, revision, work.now, standing.holds({ versionId: version.id, pinned: pin !== undefined }, resource));
+    gateAt(decision, resource, revision, work.now, standing.saysTo({ versionId: version.id, pinned: pin !== undefined }, resource));
   for (const desired of chooseDesired(situations, candidates, obligationsKey, gate))
     if (desired.renewal) await renew(work, place, desired, open);
     else begin(work, place, desired, open);
@@ -64,12 +64,16 @@ function begin(work: Work, place: Place, desired: Desired, open: RolloutRow[]): 
     const renewed = desired.renewal && older.renewal === true && older !== row && older.versionId === version.id;
     // What is half way through its steps keeps its target until it is taken back.
     const halfWay = desired.pinned && older.versionId !== version.id && older.obligations.gradualRollout.within !== undefined;
-    if (!(newer || renewed || halfWay) || older.ending || !leavesTo(older, wanted)) continue;
+    const repeated = desired.pinned && older.pinned === true && older !== row && older.versionId === version.id;
+    if (!(newer || renewed || halfWay || repeated) || older.ending || !leavesTo(older, wanted)) continue;
     // What a newer version leaves of a renewal may be asked for again, should that version not come there.
     if (newer && older.renewal) work.rollouts.change(older, { withdrawn: true });
     work.rolloutEvents.push({
       id: older.id,
-      event: { type: 'supersede', by: renewed ? 'newer variables or config' : halfWay ? `the pin to ${version.tag}` : version.tag },
+      event: {
+        type: 'supersede',
+        by: renewed ? 'newer variables or config' : halfWay || repeated ? `the pin to ${version.tag}` : version.tag,
+      },
     });
   }
   if (same) work.rolloutEvents.push({ id: same.id, event: { type: 'join', resources } });

@@ -59,7 +59,7 @@ export function stepHold(work: Work, row: JobRow, decisions: Decisions): StepHol
   const status = work.inventory.versions.byId(row.versionId)?.status;
   if (status !== 'ready') return { held: 'gate', because: `version ${row.version} is ${status ?? 'unknown'}`, wakeAt };
   const revision = work.inventory.targetRevision(row.deployment, row.environment, row.resource);
-  const held = work.standingAt(row).holds({ versionId: row.versionId, pinned: rollout?.pinned }, row.resource);
+  const held = work.standingAt(row).saysTo({ versionId: row.versionId, pinned: rollout?.pinned }, row.resource);
   const answer = gateAt(decisions.get(row.versionId), row.resource, revision, work.now, held);
   if (answer.open) return undefined;
   return { held: 'gate', because: answer.because, wakeAt: answer.expired ? work.now + NEXT_DECISION_MS : wakeAt };

@@ -6,7 +6,6 @@ import {
   type FrozenPlace,
   type Inventory,
   type PinFact,
-  type PinsHere,
   type RuleResult,
 } from '@slipway/core';
 import type { StandingRow } from '../tables.js';
@@ -17,10 +16,17 @@ import type { Place } from '../work.js';
  * person was answered holds before the next decision is made (I11). So each start is asked here as well, with the evaluator that decisions use.
  */
 
+/** What freezes and pins say to a version at a target. */
+export interface SaidHere {
+  /** Why nothing of it may begin there; undefined: nothing of this kind is in the way. */
+  held?: string | undefined;
+  /** Id of the pin that it follows. */
+  follows?: string | undefined;
+}
+
 /** What stands in one place. */
 export interface StandingHere {
-  /** Why no job of this version may begin at this target; undefined: nothing of this kind is in the way. */
-  holds(of: HeldVersion, resource: string): string | undefined;
+  saysTo(of: HeldVersion, resource: string): SaidHere;
   /** The freeze at this target; for a rollback only one that stops those too. */
   frozen(resource: string, of: { rollback: boolean }): RuleResult | undefined;
   /** The pin that counts at this target. */
@@ -33,8 +39,10 @@ export interface HeldVersion {
   pinned?: boolean | undefined;
 }
 
+const NO_WORD: SaidHere = {};
+
 const NOTHING: StandingHere = {
-  holds: ({ pinned }) => (pinned ? PIN_OVER : undefined),
+  saysTo: ({ pinned }) => (pinned ? { held: PIN_OVER } : NO_WORD),
   frozen: () => undefined,
   pinAt: () => undefined,
 };
@@ -63,9 +71,9 @@ export class Standing {
     const freezes = this.freezes.flatMap((check) => this.freezeAt(check, place));
     if (pins === undefined && freezes.length === 0) return NOTHING;
     return {
-      holds: (of, resource) => {
+      saysTo: (of, resource) => {
         const freeze = firstOf(freezes, resource);
-        return freeze === undefined ? this.pinHolds(pins, of, resource) : `freeze: ${freeze.sentence}`;
+        return freeze === undefined ? this.pinSays(pins?.at(resource), of) : { held: `freeze: ${freeze.sentence}` };
       },
       frozen: (resource, { rollback }) =>
         firstOf(rollback ? freezes.filter(({ check }) => !check.freeze.allowRollback) : freezes, resource),
@@ -89,11 +97,11 @@ export class Standing {
     return [{ check, ask }];
   }
 
-  private pinHolds(pins: PinsHere | undefined, { versionId, pinned }: HeldVersion, resource: string): string | undefined {
-    const pin = pins?.at(resource);
-    if (pin === undefined) return pinned ? PIN_OVER : undefined;
-    if (pin.version === versionId) return undefined;
-    return `pin: pinned to ${this.inventory.versions.byId(pin.version)?.tag ?? pin.version} by ${pin.by}: ${pin.reason} (${pin.id})`;
+  private pinSays(pin: PinFact | undefined, { versionId, pinned }: HeldVersion): SaidHere {
+    if (pin === undefined) return pinned ? { held: PIN_OVER } : NO_WORD;
+    if (pin.version === versionId) return pinned ? { follows: pin.id } : NO_WORD;
+    const tag = this.inventory.versions.byId(pin.version)?.tag ?? pin.version;
+    return { held: `pin: pinned to ${tag} by ${pin.by}: ${pin.reason} (${pin.id})` };
   }
 }
 

@@ -28,6 +28,8 @@ function explained(): ReplyOf<'policy.explain'>['decisions'][number] {
   return {
     running: [{ version: '1.1.0', count: 6, since: NOW - 3 * 86_400_000 }],
     unblocks: ['one approval before Mon 09:00'],
+    unblock: [],
+    shadow: [],
     decision: {
       deployment: 'checkout',
       environment: 'production',

@@ -2,9 +2,10 @@ import type { Decision, NumberedDecision } from '@slipway/core';
 import { z } from 'zod';
 import { jsonSchema } from './reports.js';
 
-const verdict = z.enum(['allowed', 'waiting', 'undecided', 'denied']);
+export const verdictSchema = z.enum(['allowed', 'waiting', 'undecided', 'denied']);
+const verdict = verdictSchema;
 
-const ruleResultSchema = z.object({
+export const ruleResultSchema = z.object({
   rule: z.string(),
   verdict,
   sentence: z.string(),

@@ -11,6 +11,7 @@ export * from './executors.js';
 export * from './facts.js';
 export * from './facts-of-people.js';
 export * from './feed.js';
+export * from './foresight.js';
 export * from './jobs.js';
 export * from './names.js';
 export * from './operations.js';

@@ -16,6 +16,16 @@ import { identifierSchema, slugSchema, tagSchema } from './names.js';
 import { jsonObjectSchema, jsonSchema } from './reports.js';
 import { variableViewSchema } from './variable-views.js';
 import { decisionSchema, numberedDecisionSchema } from './decisions.js';
+import {
+  historyReplySchema,
+  historyRequestSchema,
+  shadowReplySchema,
+  shadowRequestSchema,
+  shadowSchema,
+  simulateReplySchema,
+  simulateRequestSchema,
+  unblockSchema,
+} from './foresight.js';
 
 /*
  * Every request that a service answers on `slipway.rpc.<service>.<operation>`, with what it takes, what it gives and who may ask.
@@ -280,9 +290,31 @@ export const operations = {
           ) /** What has become of its rollout there, when one began; it holds the targets that the rules would let go. */,
           rollout: rolloutStandingSchema.optional(),
           unblocks: z.array(z.string()),
+          /** The same, to be read by programs, for each group that is not allowed. */
+          unblock: z.array(unblockSchema).default([]),
+          /** What shadow policies say; they never gate. */
+          shadow: z.array(shadowSchema).default([]),
         }),
       ),
     }),
+  ),
+  'policy.simulate': operation(
+    'viewer',
+    'What a change of policies would change, for every place, version and target: today, or since some time ago.',
+    simulateRequestSchema,
+    simulateReplySchema,
+  ),
+  'policy.shadow': operation(
+    'viewer',
+    'Where shadow policies disagreed with the gate, and for how long.',
+    shadowRequestSchema,
+    shadowReplySchema,
+  ),
+  'policy.history': operation(
+    'viewer',
+    'What of a deployment went where, when, by whom and why, newest first.',
+    historyRequestSchema,
+    historyReplySchema,
   ),
   'policy.approve': operation(
     'approver',

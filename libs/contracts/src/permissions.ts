@@ -130,6 +130,7 @@ export const scopes: Record<Exclude<CredentialRole, 'system'>, Scope> = {
     publish: [
       'slipway.evt.decision.>',
       'slipway.evt.approval.>',
+      'slipway.evt.shadow.>',
       ...['freeze', 'pin', 'override'].map((kind) => `slipway.evt.${kind}.>`),
       ...consumes('EVT', 'policy'),
       looksUp('EVT'),

@@ -24,6 +24,9 @@ export const subjects = {
     `slipway.evt.${kind}.${kind === 'resource' ? resourceToken(name) : name}.${verb}`,
   targets: (deployment: string, environment: string) => `slipway.evt.targets.${deployment}.${environment}.changed`,
   decision: (deployment: string, environment: string, verdict: string) => `slipway.evt.decision.${deployment}.${environment}.${verdict}`,
+  /** A shadow policy: disagreed with the gate, or agreed again. */
+  shadow: (deployment: string, environment: string, verb: 'disagreed' | 'agreed') =>
+    `slipway.evt.shadow.${deployment}.${environment}.${verb}`,
   /** What people decided: approved, rejected, withdrawn. */
   approval: (deployment: string, environment: string, verb: string) => `slipway.evt.approval.${deployment}.${environment}.${verb}`,
   /** Like those below `made`, `lifted`, `expired`. */

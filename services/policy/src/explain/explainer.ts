@@ -1,6 +1,6 @@
 import type { ParsedRequestOf, ReplyOf } from '@slipway/contracts';
-import { SlipwayError, evaluate, tellUnblock, unblock } from '@slipway/core';
-import type { Decision, Version } from '@slipway/core';
+import { SlipwayError, evaluate, judgeShadows, needsOf, tellUnblock, unblock } from '@slipway/core';
+import type { Decision, DecisionInput, Unblock, Version } from '@slipway/core';
 import type { ServiceDeps } from '@slipway/hosting';
 import type { Tx } from '@slipway/persistence';
 import { factOfApproval } from '../approvals/approval-fact.js';
@@ -97,13 +97,21 @@ export class Explainer {
     return asked.map((one) => {
       const facts = { ...view.input, version: one };
       const decision = evaluate(facts, now);
+      const found = unblock(facts, decision);
       return {
         decision,
         running: running.map(({ version: { tag }, count, since }) => ({ version: tag, count, since })),
-        unblocks: tellUnblock(unblock(facts, decision), facts),
+        unblocks: tellUnblock(found, facts),
+        unblock: found.map((group) => unblockView(group, facts)),
+        shadow: judgeShadows(facts, decision),
       };
     });
   }
+}
+
+function unblockView(one: Unblock, facts: DecisionInput): Explained['unblock'][number] {
+  const { resources, rest, size, possible, because, at } = one;
+  return { resources, rest, size, possible, because, needs: needsOf(one, facts), ...(possible ? { at } : {}) };
 }
 
 /** Where something is pinned, what it is pinned to is what people want to know. */

@@ -22,7 +22,9 @@ export function steppedStore(store: MemoryStore, life: Life, clockwork: Clockwor
         await clockwork.point(life);
         const result = await store.transaction(async (tx) => {
           if (!life.alive) throw new Died();
-          const given = await work(steppedTx(tx, life, clockwork));
+          const { steps, over } = steppedTx(tx, life, clockwork);
+          const given = await work(steps);
+          await over();
           await clockwork.point(life, true);
           return given;
         });
@@ -38,16 +40,23 @@ export function steppedStore(store: MemoryStore, life: Life, clockwork: Clockwor
   };
 }
 
-function steppedTx(tx: Tx, life: Life, clockwork: Clockwork): Tx {
+function steppedTx(tx: Tx, life: Life, clockwork: Clockwork): { steps: Tx; over: () => Promise<unknown> } {
+  let turn: Promise<unknown> = Promise.resolve();
   const stepped =
     <A extends unknown[], R>(statement: (...args: A) => Promise<R>) =>
-    async (...args: A): Promise<R> => {
-      await clockwork.point(life, true);
-      return statement(...args);
+    (...args: A): Promise<R> => {
+      // In the order asked for, as the database takes them.
+      const mine = turn.then(async () => {
+        await clockwork.point(life, true);
+        return statement(...args);
+      });
+      turn = mine.catch(() => undefined);
+      return mine;
     };
-  return {
+  const steps: Tx = {
     find: stepped(tx.find.bind(tx)) as Tx['find'],
     count: stepped(tx.count.bind(tx)) as Tx['count'],
+    add: stepped(tx.add.bind(tx)) as Tx['add'],
     insert: stepped(tx.insert.bind(tx)) as Tx['insert'],
     put: stepped(tx.put.bind(tx)) as Tx['put'],
     patch: stepped(tx.patch.bind(tx)) as Tx['patch'],
@@ -56,4 +65,5 @@ function steppedTx(tx: Tx, life: Life, clockwork: Clockwork): Tx {
     send: stepped(tx.send.bind(tx)),
     fresh: stepped(tx.fresh.bind(tx)),
   };
+  return { steps, over: () => turn };
 }

@@ -53,8 +53,7 @@ export class InventoryMirror {
    * Inventory in memory takes them at once: they are facts of the registry, so it may be ahead of the tables when this transaction fails.
    */
   async absorb(tx: Tx, changes: readonly InventoryChange[]): Promise<Absorbed> {
-    await tx.lock('inventory');
-    const from = await progressOf(tx);
+    const [, from] = await Promise.all([tx.lock('inventory'), progressOf(tx)]);
     const next: InventoryChange[] = [];
     for (const change of [...changes].sort((a, b) => a.revision - b.revision))
       if (change.revision === from + next.length + 1) next.push(change);
@@ -62,9 +61,11 @@ export class InventoryMirror {
     const behind = changes.some((change) => change.revision > reached);
     if (next.length === 0) return { touched: new Set(), behind, revision: from };
 
-    await writeItems(tx, next);
-    await writeTargets(tx, next);
-    await tx.put(inventoryProgress, [{ name: PROGRESS_KEY, revision: reached }]);
+    await Promise.all([
+      writeItems(tx, next),
+      writeTargets(tx, next),
+      tx.put(inventoryProgress, [{ name: PROGRESS_KEY, revision: reached }]),
+    ]);
     if (this.inventory.revision < from) await this.follow(tx);
     const touched = new Set<InventoryTargets>();
     for (const change of next) for (const targets of this.inventory.apply(change).pairs) touched.add(targets);
@@ -103,8 +104,10 @@ export class InventoryMirror {
       const from = this.inventory.revision;
       const reached = await progressOf(reader);
       if (reached <= from) return;
-      const items = await reader.find(inventoryItems, { revision: { gt: from } });
-      const targets = await reader.find(inventoryTargets, { revision: { gt: from } });
+      const [items, targets] = await Promise.all([
+        reader.find(inventoryItems, { revision: { gt: from } }),
+        reader.find(inventoryTargets, { revision: { gt: from } }),
+      ]);
       if (this.inventory.revision !== from) continue;
       // A row may be newer than `reached`, written in between; it is true all the same, and the next call reads it again.
       for (const row of items) this.inventory.set({ kind: row.kind, name: row.name, doc: row.doc ?? null } as never, row.revision);

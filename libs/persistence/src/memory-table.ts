@@ -61,6 +61,10 @@ export class MemoryTable {
     return inserted;
   }
 
+  add(changes: TableChanges, rows: readonly unknown[]): void {
+    if (this.insert(changes, rows).size < rows.length) throw rowConflict(this.table.name, 'key');
+  }
+
   put(changes: TableChanges, rows: readonly unknown[]): void {
     for (const row of lastByKey(this.table, rows as readonly AnyRow[]))
       this.writeChecked(changes, storedRow(this.table, row, this.columns));

@@ -134,6 +134,7 @@ function transactionOn(
     find: (table, where, options) => statement(() => rowsOf(table).find(changesOf(table), where, options) as never),
     count: (table, where) => statement(() => rowsOf(table).count(changesOf(table), where)),
     insert: (table, rows) => statement(() => rowsOf(table).insert(changesOf(table), rows)),
+    add: (table, rows) => statement(() => rowsOf(table).add(changesOf(table), rows)),
     put: (table, rows) => statement(() => rowsOf(table).put(changesOf(table), rows)),
     patch: (table, rows) => statement(() => rowsOf(table).patch(changesOf(table), rows)),
     remove: (table, where) => statement(() => rowsOf(table).remove(changesOf(table), where)),

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Ids, Log } from '@slipway/runtime';
 import type pg from 'pg';
-import { oneByOne, withClient } from './postgres/connection.js';
+import { withClient } from './postgres/connection.js';
 import { commitUnknown, databaseError, isConnectionLoss, isTransient } from './postgres/failures.js';
 import type { MigrationStep } from './postgres/schema.js';
 import { PostgresTx, SchemaSql } from './postgres/transaction.js';
@@ -46,20 +46,23 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
 
   async function once<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
     return withClient(pool, async (client) => {
-      await client.query('begin');
-      const tx = new PostgresTx(oneByOne(client as never), sql);
+      const tx = new PostgresTx(client as never, sql);
+      // It travels with the first statements; when it fails, so do they.
+      const begun = client.query('begin').catch((error: unknown) => tx.fail(error));
       let result: T;
       try {
         result = await work(tx);
-        // Swallowed by the work, a failed statement has ended the transaction all the same: COMMIT would quietly roll back.
         if (tx.failure !== undefined) throw tx.failure;
       } catch (error) {
         await client.query('rollback').catch(() => undefined);
-        throw error;
+        throw tx.failure ?? error;
       }
+      // So does the end travel with the last statements: after one that failed COMMIT only rolls back.
       await client.query('commit').catch((error: unknown) => {
-        throw isConnectionLoss(error) ? commitUnknown(error) : error;
+        throw tx.failure ?? (isConnectionLoss(error) ? commitUnknown(error) : error);
       });
+      await begun;
+      if (tx.failure !== undefined) throw tx.failure;
       if (tx.sent) for (const listener of listeners) listener();
       return result;
     });

@@ -28,11 +28,17 @@ export interface FindOptions<Row> {
   only?: readonly (keyof Row)[];
 }
 
+/**
+ * Statements run in the order in which they are asked for, waited for or not: what is asked for at once travels together, and a transaction is
+ * over, or has failed, with all of them.
+ */
 export interface Tx {
   find<Row>(table: Table<Row>, where: Where<Row>, options?: FindOptions<Row>): Promise<Row[]>;
   count<Row>(table: Table<Row>, where: Where<Row>): Promise<number>;
   /** Insert; rows whose key (or other unique index) is there already are left as they are. Gives the keys of those really inserted, as `table.keyOf` writes them. */
   insert<Row>(table: Table<Row>, rows: readonly Row[]): Promise<Set<string>>;
+  /** Insert; a row that is there already is a `conflict`, and ends the transaction. */
+  add<Row>(table: Table<Row>, rows: readonly Row[]): Promise<void>;
   /** Insert, or replace the whole row with the same key. */
   put<Row>(table: Table<Row>, rows: readonly Row[]): Promise<void>;
   /** Set these columns of the rows with these keys; each entry holds the key columns and the columns to set, the same ones in every entry. Gives how many rows there were. */

@@ -112,8 +112,10 @@ export class Consumer {
     const only = ['deployment', 'environment', 'restsOn'] as const;
     const deployments = [...new Set(staged.changes.map((c) => c.after.deployment))];
     const environments = [...new Set(staged.changes.map((c) => c.after.environment))];
-    const same = await tx.find(pairTable, { deployment: deployments }, { only });
-    const beside = await tx.find(pairTable, { environment: environments }, { only });
+    const [same, beside] = await Promise.all([
+      tx.find(pairTable, { deployment: deployments }, { only }),
+      tx.find(pairTable, { environment: environments }, { only }),
+    ]);
     return [...new Map([...same, ...beside].map((row) => [`${row.deployment}/${row.environment}`, row])).values()];
   }
 

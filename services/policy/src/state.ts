@@ -28,13 +28,11 @@ export class State {
   }
 
   async sync(reader: Reader): Promise<void> {
-    await this.mirror.current(reader);
-    await this.syncFacts(reader);
+    await Promise.all([this.mirror.current(reader), this.syncFacts(reader)]);
   }
 
   /** All but the inventory. */
   async syncFacts(reader: Reader): Promise<void> {
-    await this.targetFacts.sync(reader);
-    await this.peopleFacts.sync(reader);
+    await Promise.all([this.targetFacts.sync(reader), this.peopleFacts.sync(reader)]);
   }
 }

@@ -14,7 +14,7 @@ import { showStatus } from './status/matrix.js';
 import { showRollouts } from './status/rollout-views.js';
 import { takeStanding } from './standing/take-standing.js';
 import { Waker } from './wake.js';
-import { DecisionCache, LEASE_MS, PlanCache, type World } from './world.js';
+import { DecisionCache, LEASE_MS, PlanCache, PLACES_CACHED_MAX, Recent, type World } from './world.js';
 
 export interface SchedulerOptions {
   /** How long a lease lasts; agents renew every third of it. */
@@ -28,12 +28,13 @@ export function createScheduler(deps: ServiceDeps & SchedulerOptions): ServicePa
   const { store, clock, ids, log, requests } = deps;
   const world: World = {
     ...{ store, clock, ids, log },
-    nudge: () => deps.nudge(),
     nudgeAgent: (agent) => deps.nudgeAgent?.(agent),
+    wakeBy: (at) => waker.wakeBy(at),
     mirror: new InventoryMirror(),
     decisions: new DecisionCache(),
     plans: new PlanCache(),
     templates: new Set(),
+    places: new Recent(PLACES_CACHED_MAX),
     problems: new Map(),
     leaseMs: deps.leaseMs ?? LEASE_MS,
   };
@@ -43,41 +44,35 @@ export function createScheduler(deps: ServiceDeps & SchedulerOptions): ServicePa
   const rollouts = new RolloutCommands(world);
   const jobs = new JobCommands(world);
   const rollbacks = new RollbackCommands(world);
-  const waker = new Waker(world, feed);
-  /** What changes rows may have made something due earlier than the host knows. */
-  const andNudge = async <T>(work: Promise<T>): Promise<T> => {
-    const result = await work;
-    world.nudge();
-    return result;
-  };
+  const waker = new Waker(world, feed, () => deps.nudge());
   return {
     consumers: {
-      'EVT/scheduler': (batch) => andNudge(followEvents(world, feed, batch)),
-      'REPORTS/scheduler': (batch) => andNudge(takeReports(world, batch)),
+      'EVT/scheduler': (batch) => followEvents(world, feed, batch),
+      'REPORTS/scheduler': (batch) => takeReports(world, batch),
     },
     operations: {
-      'scheduler.takeStanding': async ({ facts }) => ({ taken: await andNudge(takeStanding(world, facts)) }),
+      'scheduler.takeStanding': async ({ facts }) => ({ taken: await takeStanding(world, facts) }),
       'scheduler.takeChanges': async (request) => ({
-        revision: await andNudge(takeChanges(world, feed, request as unknown as ChangesToTake)),
+        revision: await takeChanges(world, feed, request as unknown as ChangesToTake),
       }),
-      'scheduler.takeDecisions': async ({ decisions }) => ({ taken: await andNudge(takeDecisions(world, decisions)) }),
+      'scheduler.takeDecisions': async ({ decisions }) => ({ taken: await takeDecisions(world, decisions) }),
       'scheduler.status': (request) => showStatus(world, request),
       'scheduler.rollouts': (request) => showRollouts(store, request, clock.now()),
       'scheduler.jobs': (request) => showJobs(store, request),
       'scheduler.agents': () => heartbeats.list(),
-      'scheduler.pause': (command, caller) => andNudge(rollouts.pause(command, caller)),
-      'scheduler.resume': (command, caller) => andNudge(rollouts.resume(command, caller)),
-      'scheduler.promote': (command, caller) => andNudge(rollouts.promote(command, caller)),
-      'scheduler.abort': (command, caller) => andNudge(rollouts.abort(command, caller)),
-      'scheduler.retryFailed': (command, caller) => andNudge(rollouts.retryFailed(command, caller)),
-      'scheduler.exclude': (command, caller) => andNudge(rollouts.exclude(command, caller)),
-      'scheduler.rollback': (command, caller) => andNudge(rollbacks.rollback(command, caller)),
-      'scheduler.releaseQuarantine': (command, caller) => andNudge(rollbacks.releaseQuarantine(command, caller)),
-      'scheduler.cancel': (command, caller) => andNudge(jobs.cancel(command, caller)),
-      'scheduler.resolve': (command, caller) => andNudge(jobs.resolve(command, caller)),
+      'scheduler.pause': (command, caller) => rollouts.pause(command, caller),
+      'scheduler.resume': (command, caller) => rollouts.resume(command, caller),
+      'scheduler.promote': (command, caller) => rollouts.promote(command, caller),
+      'scheduler.abort': (command, caller) => rollouts.abort(command, caller),
+      'scheduler.retryFailed': (command, caller) => rollouts.retryFailed(command, caller),
+      'scheduler.exclude': (command, caller) => rollouts.exclude(command, caller),
+      'scheduler.rollback': (command, caller) => rollbacks.rollback(command, caller),
+      'scheduler.releaseQuarantine': (command, caller) => rollbacks.releaseQuarantine(command, caller),
+      'scheduler.cancel': (command, caller) => jobs.cancel(command, caller),
+      'scheduler.resolve': (command, caller) => jobs.resolve(command, caller),
     },
     agentRequests: {
-      claim: (request: never, agent) => andNudge(desk.claim(agent, request)),
+      claim: (request: never, agent) => desk.claim(agent, request),
       renew: (request: never, agent) => desk.renew(agent, request),
       hb: (beat: never, agent) => heartbeats.hear(beat, agent),
     },

@@ -1,4 +1,3 @@
-import { SlipwayError } from '@slipway/core';
 import type { Table, Tx } from '@slipway/persistence';
 
 /** Rows of one table as one unit of work sees and changes them; written in sets at its end. */
@@ -60,28 +59,30 @@ export class RowSet<Row extends object> {
     return this.rows.values();
   }
 
-  /** Write what changed, then what is new. Throws a conflict when a new row is there already: nothing may be lost silently. */
-  async flush(tx: Tx): Promise<void> {
+  /** Rows that are written with the next flush. */
+  *unwritten(): Generator<Row> {
+    yield* this.changed;
+    yield* this.added;
+  }
+
+  /** Ask for what changed to be written, then what is new; a new row that is there already fails the transaction. Gives the statements. */
+  flush(tx: Tx): Promise<unknown>[] {
+    const statements: Promise<unknown>[] = [];
     const columns = [...this.table.key, ...this.columns].filter((name, at, all) => all.indexOf(name) === at);
     const changed = [...this.changed];
     for (const part of [changed.filter((row) => this.first(row)), changed.filter((row) => !this.first(row))])
       if (part.length > 0)
-        await tx.patch(
-          this.table,
-          part.map((row) => pick(row, columns)),
+        statements.push(
+          tx.patch(
+            this.table,
+            part.map((row) => pick(row, columns)),
+          ),
         );
-    if (this.added.size > 0) {
-      const inserted = await tx.insert(this.table, [...this.added]);
-      if (inserted.size !== this.added.size)
-        throw new SlipwayError({
-          code: 'scheduler.row.conflict',
-          kind: 'bug',
-          message: `Writing ${this.added.size} new rows of ${this.table.name}: ${this.added.size - inserted.size} of them clash with rows that are there already`,
-        });
-    }
+    if (this.added.size > 0) statements.push(tx.add(this.table, [...this.added]));
     this.changed.clear();
     this.added.clear();
     this.columns.clear();
+    return statements;
   }
 }
 

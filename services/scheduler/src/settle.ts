@@ -5,7 +5,7 @@ import { takeBackOrphans } from './rollback/roll-back.js';
 import { planPlace } from './rollouts/plan-place.js';
 import { runRollouts } from './rollouts/run-rollouts.js';
 import { jobTable } from './tables.js';
-import type { Place, Work } from './work.js';
+import { placeOf, type Place, type Work } from './work.js';
 
 /** A place of a hundred thousand targets settles in some tens of rounds; a member that fails at once takes a few each. */
 const ROUNDS_MAX = 50_000;
@@ -22,20 +22,20 @@ export async function settle(work: Work): Promise<void> {
         kind: 'bug',
         message: `A unit of work did not settle within ${ROUNDS_MAX} rounds`,
       });
-    if (work.begun.length > 0) await settleBegun(work, work.begun.splice(0));
+    if (work.begun.size > 0) await settleBegun(work, take(work.begun));
     else if (work.ended.length > 0) await settleEnded(work, work.ended.splice(0));
     else if (work.orphans.length > 0) await takeBackOrphans(work, work.orphans.splice(0));
     else if (work.queued.length > 0) await admitJobs(work, work.queued.splice(0));
     else if (work.rolloutEvents.length > 0) await runRollouts(work);
-    else if (work.replan.size > 0) for (const place of take(work.replan)) await planPlace(work, place);
-    else if (work.freed.size > 0) for (const place of take(work.freed)) await lookAgain(work, place);
+    else if (work.replan.size > 0) for (const place of take(work.replan)) await planPlace(work, placeOf(place));
+    else if (work.freed.size > 0) for (const place of take(work.freed)) await lookAgain(work, placeOf(place));
     else return;
   }
 }
 
-function take(places: Map<string, Place>): Place[] {
-  const taken = [...places.values()].map(({ deployment, environment }) => ({ deployment, environment }));
-  places.clear();
+function take<T>(from: Map<string, T> | Set<T>): T[] {
+  const taken = [...from.values()];
+  from.clear();
   return taken;
 }
 

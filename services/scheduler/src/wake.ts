@@ -20,14 +20,23 @@ const SWEEP_MS = 60_000;
 export class Waker {
   private listening = false;
   private sweptAt = 0;
+  /** When `wake` is called next without a nudge, as far as this copy knows. */
+  private nextAt = 0;
 
   constructor(
     private readonly world: World,
     private readonly requests: FeedSource,
+    private readonly nudge: () => void,
   ) {}
+
+  /** Something is due at this time: see that `wake` is called by then. Told during a `wake` it asks for another, which looks again. */
+  wakeBy(at: number): void {
+    if (at < this.nextAt) this.nudge();
+  }
 
   /** Do what is due; gives the time of the next thing due. Safe in several copies: each step is asked again under its place's lock. */
   async wake(now: number): Promise<number | undefined> {
+    this.nextAt = Number.POSITIVE_INFINITY;
     if (!this.listening) {
       await this.startListening(now);
       this.listening = true;
@@ -41,7 +50,7 @@ export class Waker {
       await this.sweep();
       this.sweptAt = now;
     }
-    return this.nextDue(now);
+    return (this.nextAt = await this.nextDue(now));
   }
 
   /** Agents could not reach this service while it was down: what it did not hear then is nobody's silence (SPEC 8). */

@@ -49,7 +49,7 @@ export class Work {
   /** What happened to rollouts and is still to be put through their state machine. */
   readonly rolloutEvents: { id: string; event: RolloutEvent }[] = [];
   /** Jobs that began to run, ended, or are to be put on the queue: carried on in sets by `settle`. */
-  readonly begun: JobRow[] = [];
+  readonly begun = new Set<JobRow>();
   readonly ended: { row: JobRow; withdrawn: boolean }[] = [];
   readonly queued: JobRow[] = [];
   readonly measured: MeasurementRow[] = [];
@@ -65,6 +65,8 @@ export class Work {
   more = false;
   /** Agents that are to hear something about a job they hold with the next renewal: they are told to renew once this is committed. */
   readonly nudges = new Set<string>();
+  /** When the first of what it has written is due. */
+  dueAt: number | undefined;
   /** How many jobs this work has made, to keep its transaction to one batch. */
   dispatched = 0;
   private standing: Standing | undefined;
@@ -222,18 +224,26 @@ export class Work {
   }
 
   /**
-   * Write everything so far; at the end, and before a query that must see it. Changed jobs that leave their target go first, so that the next
-   * one may take it.
+   * Ask for everything so far to be written; at the end, and before a query that must see it. Not waited for: whatever is asked for next comes after
+   * it, and the transaction fails with it. Changed jobs that leave their target go first, so that the next one may take it.
    */
-  async flush(): Promise<void> {
-    if (this.templates.size > 0) await this.tx.insert(templateTable, [...this.templates.values()]);
-    await this.rollouts.flush(this.tx);
-    await this.releases.flush(this.tx);
-    await this.jobs.flush(this.tx);
-    await this.targets.flush(this.tx);
-    if (this.measured.length > 0) await this.tx.insert(measurementTable, this.measured.splice(0));
-    if (this.newQuarantines.length > 0) await this.tx.put(quarantineTable, this.newQuarantines.splice(0));
-    if (this.out.length > 0) await this.tx.send(this.out.splice(0));
+  flush(): void {
+    for (const row of this.rollouts.unwritten()) this.due(row.wakeAt);
+    for (const row of this.jobs.unwritten()) {
+      this.due(row.wakeAt);
+      this.world.places.set(row.id, placeOf(row));
+    }
+    const { tx } = this;
+    const statements: Promise<unknown>[] = this.templates.size > 0 ? [tx.insert(templateTable, [...this.templates.values()])] : [];
+    for (const rows of [this.rollouts, this.releases, this.jobs, this.targets]) statements.push(...rows.flush(tx));
+    if (this.measured.length > 0) statements.push(tx.insert(measurementTable, this.measured.splice(0)));
+    if (this.newQuarantines.length > 0) statements.push(tx.put(quarantineTable, this.newQuarantines.splice(0)));
+    if (this.out.length > 0) statements.push(tx.send(this.out.splice(0)));
+    for (const statement of statements) statement.catch(() => undefined);
+  }
+
+  private due(at: number | undefined): void {
+    if (at !== undefined) this.dueAt = Math.min(this.dueAt ?? at, at);
   }
 }
 

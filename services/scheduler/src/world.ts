@@ -3,6 +3,7 @@ import type { Clock, Ids, Log } from '@slipway/runtime';
 import type { InventoryMirror, Store } from '@slipway/persistence';
 import { indexDecision, type IndexedDecision } from './decisions/gate.js';
 import type { DecisionRow, RolloutRow } from './tables.js';
+import type { Place } from './work.js';
 
 /** What every part of the scheduler works with. */
 export interface World {
@@ -10,8 +11,8 @@ export interface World {
   clock: Clock;
   ids: Ids;
   log: Log;
-  /** Ask to be woken now; wakes are coalesced by the host. */
-  nudge(): void;
+  /** Something that was committed is due at this time: ask to be woken by then. */
+  wakeBy(at: number): void;
   /** Hint to an agent that it should renew its leases now: the reply tells it what to stop. May be lost; never throws. */
   nudgeAgent(agent: string): void;
   mirror: InventoryMirror;
@@ -19,6 +20,8 @@ export interface World {
   plans: PlanCache;
   /** Ids of executor templates that are stored for certain. */
   templates: Set<string>;
+  /** Where jobs belong, by id; a job never changes its place. */
+  places: Recent<Place>;
   /** Rollouts that could not be planned, by place, for people to see. */
   problems: Map<string, string>;
   leaseMs: number;
@@ -30,9 +33,14 @@ export const LEASE_MS = 30_000;
 /** How many parsed decisions and rollout plans are kept; past it the oldest go and are read again when asked for. */
 const CACHED_MAX = 5_000;
 
+/** … and places of jobs: those that are under way, in all but the largest rollouts. */
+export const PLACES_CACHED_MAX = 20_000;
+
 /** A map that forgets its oldest entries. */
-class Recent<V> {
+export class Recent<V> {
   private readonly entries = new Map<string, V>();
+
+  constructor(private readonly max = CACHED_MAX) {}
 
   get(key: string): V | undefined {
     return this.entries.get(key);
@@ -41,7 +49,7 @@ class Recent<V> {
   set(key: string, value: V): void {
     this.entries.delete(key);
     this.entries.set(key, value);
-    if (this.entries.size > CACHED_MAX) for (const oldest of this.entries.keys()) return void this.entries.delete(oldest);
+    if (this.entries.size > this.max) for (const oldest of this.entries.keys()) return void this.entries.delete(oldest);
   }
 }
 

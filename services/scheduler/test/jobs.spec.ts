@@ -2,6 +2,18 @@ import { describe, expect, it } from '@jest/globals';
 import { ada, health, Mesh, obliged, type Denial } from './mesh.js';
 
 describe('jobs', () => {
+  it('that have ended when their start becomes known say only their end, with the time at which they began', async () => {
+    const mesh = await new Mesh({ hosts: 1 }).begin();
+    await mesh.release('1.0.0');
+    const [job] = await mesh.offered();
+    await mesh.granted('anna', job!.id);
+    await mesh.report('anna', job!.id, { verb: 'succeeded', epoch: 1, n: 1 });
+    const verbs = (noun: string): unknown[] => mesh.said(`evt.${noun}.checkout.production.host-1.`).map(({ body }) => body['verb']);
+    expect([verbs('job'), verbs('release')]).toEqual([['succeeded'], ['succeeded']]);
+    for (const noun of ['job', 'release'])
+      expect(mesh.said(`evt.${noun}.checkout.production.host-1.succeeded`)[0]?.body['startedAt']).toEqual(expect.any(Number));
+  });
+
   it('I12: a job goes only to agents that the registry enrolled for its pool, whatever they say of themselves', async () => {
     const mesh = await new Mesh({ hosts: 1 }).begin();
     await mesh.release('1.0.0');

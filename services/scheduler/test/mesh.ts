@@ -339,7 +339,8 @@ export class Mesh {
     const answer = await this.claim('anna', job.id, job.attempt);
     if (!answer.granted) return;
     const { epoch } = answer;
-    const said: object[] = [{ verb: 'started' }];
+    await this.report('anna', job.id, { verb: 'started', epoch, n: 1 });
+    const said: object[] = [];
     if (job.kind === 'verify')
       said.push(...[0, 1, 2].map((index) => ({ verb: 'measured', measurement: this.measurement(index, measure(job)) })), {
         verb: 'succeeded',
@@ -347,7 +348,7 @@ export class Mesh {
     else said.push({ verb: deploy(job), message: 'done' });
     await this.reports(
       'anna',
-      said.map((report, at) => ({ job: job.id, report: { epoch, n: at + 1, ...report } })),
+      said.map((report, at) => ({ job: job.id, report: { epoch, n: at + 2, ...report } })),
     );
   }
 

@@ -31,18 +31,6 @@ export async function run(on: Executor, { text, values }: Statement): Promise<{ 
   return { rows: result.rows as unknown[][], count: result.rowCount ?? 0 };
 }
 
-/** One statement at a time on a client, in the order asked: the driver will no longer queue them itself. */
-export function oneByOne(client: Executor): Executor {
-  let turn: Promise<unknown> = Promise.resolve();
-  return {
-    query(config) {
-      const mine = turn.then(() => client.query(config));
-      turn = mine.catch(() => undefined);
-      return mine;
-    },
-  };
-}
-
 /** Borrow a client of the pool; one whose connection broke does not go back. */
 export async function withClient<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect();

@@ -83,6 +83,8 @@ export async function openOrm({ url, schema, tables, migrations, log }: OrmOptio
       query_timeout: QUERY_TIMEOUT_MS,
       idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
       keepAlive: true,
+      // What is asked for at once travels together: a transaction costs as many round trips as it has steps that wait for one another.
+      pipeline: true,
       application_name: `slipway ${schema}`,
       options: `-c search_path=${schema} ${PLANNING}`,
     },

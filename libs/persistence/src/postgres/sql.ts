@@ -42,6 +42,7 @@ export interface Statement {
 export class TableSql<Row> {
   readonly name: string;
   private readonly columns: [string, Column][];
+  private readonly addText: string;
   private readonly insertText: string;
   private readonly putText: string;
 
@@ -53,12 +54,17 @@ export class TableSql<Row> {
     this.columns = columnNames(table).map((name) => [name, table.columns[name]]);
     const names = this.columns.map(([name]) => columnSql(name)).join(', ');
     const insert = `insert into ${this.name} (${names}) select ${this.columns.map(([name, column]) => written(name, column)).join(', ')} from ${this.record(this.columns)}`;
+    this.addText = insert;
     this.insertText = `${insert} on conflict do nothing returning ${this.selected(table.key)}`;
     const key = table.key.map(columnSql).join(', ');
     const others = this.columns
       .filter(([name]) => !table.key.includes(name as never))
       .map(([name]) => `${columnSql(name)} = excluded.${columnSql(name)}`);
     this.putText = `${insert} on conflict (${key}) ${others.length === 0 ? 'do nothing' : `do update set ${others.join(', ')}`}`;
+  }
+
+  add(json: string): Statement {
+    return { text: this.addText, values: [json] };
   }
 
   insert(json: string): Statement {

@@ -28,7 +28,10 @@ export class SchemaSql {
   }
 }
 
-/** The operations of `Tx` on one connection. Once a statement has failed nothing more works, as PostgreSQL has it. */
+/**
+ * The operations of `Tx` on one connection, which runs statements in the order asked for and answers in that order. Once a statement has
+ * failed nothing more works, as PostgreSQL has it.
+ */
 export class PostgresTx implements Tx {
   failure: unknown;
   /** Whether there is something for the relay. */
@@ -64,6 +67,12 @@ export class PostgresTx implements Tx {
     return inserted;
   }
 
+  async add<Row>(table: Table<Row>, rows: readonly Row[]): Promise<void> {
+    await this.eachChunk(table, rows, columnNames(table), (json) =>
+      this.run(`Adding to ${table.name}`, () => this.sql.of(table).add(json)),
+    );
+  }
+
   async put<Row>(table: Table<Row>, rows: readonly Row[]): Promise<void> {
     await this.eachChunk(table, lastByKey(table, rows as readonly Partial<Row>[]), columnNames(table), (json) =>
       this.run(`Writing ${table.name}`, () => this.sql.of(table).put(json)),
@@ -73,10 +82,13 @@ export class PostgresTx implements Tx {
   async patch<Row>(table: Table<Row>, rows: readonly Partial<Row>[]): Promise<number> {
     if (rows.length === 0) return 0;
     let there = 0;
-    const columns = await this.guarded(() => patchedColumns(table, rows));
-    await this.eachChunk(table, lastByKey(table, rows), columns, async (json) => {
-      there += (await this.run(`Changing ${table.name}`, () => this.sql.of(table).patch(json, columns))).count;
+    let columns: string[] = [];
+    const checked = this.guarded(() => void (columns = patchedColumns(table, rows)));
+    const written = this.eachChunk(table, lastByKey(table, rows), columns, async (json) => {
+      const { count } = await this.run(`Changing ${table.name}`, () => this.sql.of(table).patch(json, columns));
+      there += count;
     });
+    await Promise.all([checked, written]);
     return there;
   }
 
@@ -91,11 +103,14 @@ export class PostgresTx implements Tx {
   }
 
   async send(messages: readonly OutboxMessage[]): Promise<void> {
+    const written: Promise<unknown>[] = [];
     for (let at = 0; at < messages.length; at += OUTBOX_ROW_MESSAGES_MAX) {
       const { subjects, ids, headers, bodies } = packMessages(messages.slice(at, at + OUTBOX_ROW_MESSAGES_MAX));
-      await this.run('Writing messages to the outbox', () => ({ text: this.sql.send, values: [subjects, ids, headers, bodies] }));
+      const statement = { text: this.sql.send, values: [subjects, ids, headers, bodies] };
+      written.push(this.run('Writing messages to the outbox', () => statement));
       this.sent = true;
     }
+    await Promise.all(written);
   }
 
   async fresh(consumer: string, ids: readonly string[]): Promise<Set<string>> {
@@ -113,11 +128,15 @@ export class PostgresTx implements Tx {
     columns: readonly string[],
     write: (json: string) => Promise<unknown>,
   ): Promise<void> {
+    const written: Promise<unknown>[] = [];
     for (let at = 0; at < rows.length; at += ROWS_PER_STATEMENT) {
       const chunk = rows.length <= ROWS_PER_STATEMENT ? rows : rows.slice(at, at + ROWS_PER_STATEMENT);
-      await this.guarded(() => checkRows(table, chunk, columns));
-      await write(JSON.stringify(chunk));
+      written.push(
+        this.guarded(() => checkRows(table, chunk, columns)),
+        write(JSON.stringify(chunk)),
+      );
     }
+    await Promise.all(written);
   }
 
   private async run(attempted: string, statement: () => Statement): Promise<{ rows: unknown[][]; count: number }> {
@@ -130,13 +149,18 @@ export class PostgresTx implements Tx {
     });
   }
 
+  /** The first failure counts: those that follow only say that it happened. */
+  fail(error: unknown): void {
+    this.failure ??= error;
+  }
+
   private async guarded<T>(work: () => T | Promise<T>): Promise<T> {
     if (this.failure !== undefined) throw this.failure;
     try {
       return await work();
     } catch (error) {
-      this.failure = error;
-      throw error;
+      this.fail(error);
+      throw this.failure;
     }
   }
 }

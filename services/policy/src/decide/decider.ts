@@ -110,13 +110,19 @@ export class Decider {
    * never publish an older knowledge under a newer number. Gives the decisions it published.
    */
   async decide(tx: Tx, pairs: readonly Pair[], options: DecideOptions = {}): Promise<NumberedDecision[]> {
-    await tx.lock(...pairs.map((pair) => `policy.pair:${pairKey(pair)}`));
-    if (options.absorbed === true) await this.state.syncFacts(tx);
-    else await this.state.sync(tx);
     const where = pairsWhere(pairs);
-    const dirty = byPair(pairs, options.level === undefined && options.marks === undefined ? await tx.find(dirtyTable, where) : []);
-    const rows = byPair(pairs, await tx.find(pairTable, where));
-    const approvals = byPair(pairs, this.someoneApproves() ? await tx.find(approvalTable, where) : []);
+    const asked = options.level === undefined && options.marks === undefined;
+    // The statements run in this order: everything is read under the locks.
+    const [, , dirtyRows, pairRows, approvalRows] = await Promise.all([
+      tx.lock(...pairs.map((pair) => `policy.pair:${pairKey(pair)}`)),
+      options.absorbed === true ? this.state.syncFacts(tx) : this.state.sync(tx),
+      asked ? tx.find(dirtyTable, where) : [],
+      tx.find(pairTable, where),
+      tx.find(approvalTable, where),
+    ]);
+    const dirty = byPair(pairs, dirtyRows);
+    const rows = byPair(pairs, pairRows);
+    const approvals = byPair(pairs, approvalRows);
     const now = this.deps.clock.now();
     const { inventory, facts: targetFacts, people: known } = this.state;
     const people = options.people ?? known;
@@ -156,27 +162,25 @@ export class Decider {
     return said;
   }
 
-  /** Where no policy asks for approvals, none need be read. */
-  private someoneApproves(): boolean {
-    for (const policy of this.state.inventory.policies.values()) if (policy.rules.some((rule) => rule.kind === 'approval')) return true;
-    return false;
-  }
-
   private async write(tx: Tx, judged: readonly Judged[], known: ReadonlyMap<string, unknown[]>): Promise<void> {
     const rows = judged.map((j) => j.row).filter((row) => known.get(pairKey(row))?.[0] !== row);
-    if (rows.length > 0) await tx.put(pairTable, rows);
+    const statements: Promise<unknown>[] = [];
+    if (rows.length > 0) statements.push(tx.put(pairTable, rows));
     const published = judged.flatMap((j) => j.publish.filter((d) => j.row.open.some((o) => o.versionId === d.versionId)));
     if (published.length > 0)
-      await tx.put(
-        decisionTable,
-        published.map((d) => decisionRow(d, this.state)),
+      statements.push(
+        tx.put(
+          decisionTable,
+          published.map((d) => decisionRow(d, this.state)),
+        ),
       );
     for (const { row, closed } of judged) {
       if (closed.length > 0)
-        await tx.remove(decisionTable, { deployment: row.deployment, environment: row.environment, versionId: closed });
+        statements.push(tx.remove(decisionTable, { deployment: row.deployment, environment: row.environment, versionId: closed }));
     }
     const messages = judged.flatMap((j) => j.publish.map(decisionMessage));
-    if (messages.length > 0) await tx.send(messages);
+    if (messages.length > 0) statements.push(tx.send(messages));
+    await Promise.all(statements);
   }
 
   /** Decide all that is marked or whose time has come. Gives the time of the next. */

@@ -48,8 +48,7 @@ export class TargetFacts {
 
   /** Write what these events tell, if it is news. The memory changes by `adopt`. */
   async stage(tx: Tx, events: readonly ReleaseEvent[]): Promise<StagedFacts> {
-    await tx.lock(`policy.${HEAD}`);
-    await this.sync(tx);
+    await Promise.all([tx.lock(`policy.${HEAD}`), this.sync(tx)]);
     const news = new Map<string, TargetFact>();
     for (const event of events) {
       const key = targetKey(event.deployment, event.environment, event.resource);
@@ -59,11 +58,8 @@ export class TargetFacts {
     }
     const revision = this.revision + 1;
     if (news.size > 0) {
-      await tx.put(
-        targetFactTable,
-        [...news.values()].map((fact) => ({ ...fact, revision })),
-      );
-      await tx.put(headTable, [{ name: HEAD, revision }]);
+      const rows = [...news.values()].map((fact) => ({ ...fact, revision }));
+      await Promise.all([tx.put(targetFactTable, rows), tx.put(headTable, [{ name: HEAD, revision }])]);
     }
     return { revision, changes: [...news].map(([key, after]) => ({ before: this.facts.get(key), after })) };
   }

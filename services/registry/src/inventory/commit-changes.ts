@@ -33,7 +33,6 @@ export async function commitChanges(tx: Tx, items: readonly NumberedItem[], at: 
   if (items.length === 0) return [];
   const revision = await loadRevision(tx);
   const numbered = items.map(({ item }, i): InventoryChange => ({ revision: revision + i + 1, at, item }));
-  await tx.insert(changes, numbered);
-  await tx.send(items.map((item, i) => eventOf(item, numbered[i] as InventoryChange)));
+  await Promise.all([tx.add(changes, numbered), tx.send(items.map((item, i) => eventOf(item, numbered[i] as InventoryChange)))]);
   return numbered;
 }

@@ -110,13 +110,12 @@ async function write(tx: Tx, { fresh, changed }: Batch, at: number): Promise<voi
 /** Record versions in this order, in one transaction; what is refused comes back as an error and keeps nothing else from being recorded. */
 export async function publishVersions(deps: VersionDeps, publications: readonly Publication[]): Promise<PublicationResult[]> {
   const { results, committed } = await deps.store.transaction(async (tx) => {
-    await tx.lock(INVENTORY_LOCK);
-    await deps.known.current(tx);
+    await Promise.all([tx.lock(INVENTORY_LOCK), deps.known.current(tx)]);
     const batch = new Batch(deps);
     const taken = publications.map((publication) => batch.take(publication));
     const at = deps.clock.now();
-    await write(tx, batch, at);
-    return { results: taken, committed: await commitChanges(tx, batch.items, at) };
+    const [committed] = await Promise.all([commitChanges(tx, batch.items, at), write(tx, batch, at)]);
+    return { results: taken, committed };
   });
   deps.known.take(committed, new Map());
   return results;

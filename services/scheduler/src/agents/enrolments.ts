@@ -21,7 +21,7 @@ export async function takeEnrolments(world: World, enrolled: readonly AgentEnrol
  */
 export async function poolsOf(tx: Pick<Tx, 'find'>, agents: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const where = { agent: [...new Set(agents)] };
-  const heard = await tx.find(agentTable, where, { only: ['agent', 'pool'] });
-  const enrolled = await tx.find(enrolmentTable, where, { only: ['agent', 'pool'] });
+  const only = ['agent', 'pool'] as const;
+  const [heard, enrolled] = await Promise.all([tx.find(agentTable, where, { only }), tx.find(enrolmentTable, where, { only })]);
   return new Map([...heard, ...enrolled].map((row) => [row.agent, row.pool]));
 }

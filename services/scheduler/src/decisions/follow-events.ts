@@ -32,7 +32,8 @@ export async function followEvents(world: World, requests: FeedSource, batch: re
 
 async function followInventory(world: World, requests: FeedSource, changes: readonly InventoryChange[]): Promise<void> {
   const absorbed = await world.store.transaction((tx) => world.mirror.absorb(tx, changes));
-  await reviewPlaces(world, absorbed.touched);
+  // What a new version means, its decisions will say.
+  if (!changes.every(isNewVersion)) await reviewPlaces(world, absorbed.touched);
   if (absorbed.behind) await catchUp(world, requests);
 }
 
@@ -60,6 +61,11 @@ export async function takeChanges(world: World, requests: FeedSource, { deployme
   // Also what had come by events before: only once each place was locked since is every earlier claim there answered.
   await reviewPlaces(world, new Set([...absorbed.touched, ...inventory.pairs(deployment)]));
   return inventory.revision;
+}
+
+/** CI's word of a version that nobody has decided on yet: as it was first said it is built or being built, never taken back. */
+function isNewVersion({ item }: InventoryChange): boolean {
+  return item.kind === 'version' && (item.doc.status === 'ready' || item.doc.status === 'building');
 }
 
 /** Ask the registry for what is missing, and look again at the places that it concerns. */

@@ -17,7 +17,7 @@ export async function takeDecisions(world: World, decisions: readonly NumberedDe
     const { deployment, environment } = group[0] as NumberedDecision;
     const place = { deployment, environment };
     taken += await inPlaces(world, [place], async (work) => {
-      const newer = await store(work, place, group);
+      const [newer] = await Promise.all([store(work, place, group), work.loadRolloutsOf(place, { open: true })]);
       if (newer.length === 0) return 0;
       await closeGates(
         work,

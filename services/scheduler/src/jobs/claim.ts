@@ -5,7 +5,7 @@ import { gateAt } from '../decisions/gate.js';
 import { activationOf } from '../releases/activation.js';
 import { measurementTable, type JobRow } from '../tables.js';
 import { elapsedOf } from '../verification/make-verify.js';
-import { placeKey, type Work } from '../work.js';
+import { placeKey, placeOf, type Work } from '../work.js';
 import { stepHold, isOpenStep } from '../sequences/hold-steps.js';
 import { goesNoFurther } from '../sequences/settle-step.js';
 import { stepJob } from './step-job.js';
@@ -31,14 +31,16 @@ type Denial = Extract<ClaimAnswer, { granted: false }>;
 export async function answerClaims(work: Work, claims: readonly Claim[]): Promise<ClaimAnswer[]> {
   if (claims.length === 0) return [];
   const rows = claims.flatMap((claim) => work.jobs.get({ id: claim.job }) ?? []);
-  await work.loadRollouts(rows.flatMap((row) => row.rolloutId ?? []));
-  await work.loadReleases(rows.map((row) => row.releaseId));
-  const closed = await closedGates(work, rows);
-  const pools = await poolsOf(
-    work.tx,
-    claims.map((claim) => claim.agent),
-  );
-  const measured = await measuredSoFar(work, rows);
+  const [closed, pools, measured] = await Promise.all([
+    closedGates(work, rows),
+    poolsOf(
+      work.tx,
+      claims.map((claim) => claim.agent),
+    ),
+    measuredSoFar(work, rows),
+    work.loadRollouts(rows.flatMap((row) => row.rolloutId ?? [])),
+    work.loadReleases(rows.map((row) => row.releaseId)),
+  ]);
   return claims.map((claim): ClaimAnswer => {
     const row = work.jobs.get({ id: claim.job });
     if (!row) return { job: claim.job, granted: false, code: 'job.claim.missing', because: 'there is no such job' };
@@ -85,15 +87,12 @@ function grant(work: Work, row: JobRow, measurements: Measurement[]): Extract<Cl
 /** Why a job that nobody has begun may not begin now; what is closed for longer than a moment is withdrawn with the same stroke. */
 async function closedGates(work: Work, rows: readonly JobRow[]): Promise<(row: JobRow) => Denial | undefined> {
   const decisions = new Map<string, Awaited<ReturnType<Work['loadDecisions']>>>();
-  for (const [key, group] of Map.groupBy(rows, placeKey)) {
-    const versions = group.some((row) => row.rollback || row.kind === 'retire')
-      ? undefined
-      : [...new Set(group.map((row) => row.versionId))];
-    decisions.set(
-      key,
-      await work.loadDecisions({ deployment: (group[0] as JobRow).deployment, environment: (group[0] as JobRow).environment }, versions),
-    );
-  }
+  await Promise.all(
+    [...Map.groupBy(rows, placeKey)].map(async ([key, group]) => {
+      const versions = group.some((row) => row.rollback || row.kind === 'retire') ? undefined : [...new Set(group.map((row) => row.versionId))];
+      decisions.set(key, await work.loadDecisions(placeOf(group[0] as JobRow), versions));
+    }),
+  );
   return (row) => {
     if (row.kind === 'verify') return undefined;
     const known = decisions.get(placeKey(row)) ?? new Map();

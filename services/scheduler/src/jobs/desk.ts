@@ -34,8 +34,7 @@ export class Desk {
 
   private async serve(batch: readonly Asked[]): Promise<Answered[]> {
     const ids = batch.flatMap((asked) => ('claim' in asked ? asked.claim : asked.renew).jobs.map(({ job }) => job));
-    return inPlaces(this.world, await placesOf(this.world, ids), async (work) => {
-      await work.loadJobs([...new Set(ids)]);
+    const serve = async (work: Work): Promise<Answered[]> => {
       const claims: Claim[] = batch.flatMap((asked) =>
         'claim' in asked ? asked.claim.jobs.map((job) => ({ ...job, agent: asked.agent })) : [],
       );
@@ -46,7 +45,8 @@ export class Desk {
         const mine = answers.slice(next, (next += asked.claim.jobs.length));
         return { claim: { jobs: mine } };
       });
-    });
+    };
+    return inPlaces(this.world, await placesOf(this.world, ids), serve, ids);
   }
 }
 
@@ -63,6 +63,9 @@ function renewAll(work: Work, agent: string, request: RenewRequest): RenewReply 
 
 /** The places of these jobs; a job never changes its place, so no lock is needed to look. */
 export async function placesOf(world: World, ids: readonly string[]): Promise<Place[]> {
-  if (ids.length === 0) return [];
-  return world.store.read((reader) => reader.find(jobTable, { id: [...new Set(ids)] }, { only: ['id', 'deployment', 'environment'] }));
+  const known = ids.flatMap((id) => world.places.get(id) ?? []);
+  const unknown = [...new Set(ids.filter((id) => world.places.get(id) === undefined))];
+  if (unknown.length === 0) return known;
+  const stored = await world.store.read((reader) => reader.find(jobTable, { id: unknown }, { only: ['id', 'deployment', 'environment'] }));
+  return [...known, ...stored];
 }

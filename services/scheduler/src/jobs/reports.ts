@@ -28,15 +28,15 @@ export async function takeReports(world: World, batch: readonly Inbound[]): Prom
     report: message.body as JobReport,
   }));
   const ids = reports.map(({ id }) => id);
-  await inPlaces(world, await placesOf(world, ids), async (work) => {
+  const takeAll = async (work: Work): Promise<void> => {
     settlements.clear();
-    await work.loadJobs([...new Set(ids)]);
     for (const { message, agent, id, report } of reports) {
       const row = work.jobs.get({ id });
       const settlement = row ? take(work, row, agent, report, message) : unknownJob(id, message);
       if (settlement) settlements.set(message.id, settlement);
     }
-  });
+  };
+  await inPlaces(world, await placesOf(world, ids), takeAll, ids);
   for (const [id, settlement] of settlements)
     if (settlement.kind === 'deadLetter') world.log.warn('a report was refused', { id, ...settlement.error });
   return settlements;

@@ -1,4 +1,4 @@
-import { mergeObligations, type Measurement } from '@slipway/core';
+import { isOver, mergeObligations, type Measurement } from '@slipway/core';
 import { tellRelease } from '../releases/release-events.js';
 import { memberIs } from '../rollouts/tell-member.js';
 import { settleStep } from '../sequences/settle-step.js';
@@ -7,30 +7,39 @@ import { judgeVerification, sayVerification } from '../verification/judge-verifi
 import { makeVerify, metricsOf } from '../verification/make-verify.js';
 import { placeKey, type Work } from '../work.js';
 import { admitJobs } from './admit.js';
+import { jobEvent } from './job-events.js';
 import { settleFailed, settleGood, settleTurned, settleUncertain, settleWithdrawn } from './settle-outcome.js';
 
-/** A deployment began at its target: said once, and kept for cooldowns. A rollback is told when it is done. */
+/**
+ * A deployment began at its target: said once, and kept for cooldowns. A rollback is told when it is done. What has ended already when its start
+ * becomes known says only its end, which tells when it began: half the events where jobs are short.
+ */
 export async function settleBegun(work: Work, rows: readonly JobRow[]): Promise<void> {
   const deploys = rows.filter((row) => row.kind === 'deploy' && !row.rollback);
   await loadAround(work, deploys);
   for (const row of deploys) {
     work.targets.change(work.target(row), { startedAt: row.startedAt ?? work.now });
-    tellRelease(work, row, 'started', { state: 'started', verified: false }, await work.quarantinesOf(row));
+    if (!isOver(row)) tellRelease(work, row, 'started', { state: 'started', verified: false }, await work.quarantinesOf(row));
   }
-  for (const row of rows) if (row.kind === 'verify') sayVerification(work, row, 'started');
+  for (const row of rows)
+    if (row.kind === 'verify') sayVerification(work, row, 'started');
+    else if (!isOver(row)) work.say(jobEvent(row, 'started', work.now));
 }
 
 /** What follows from jobs that have ended: the release, the target, the verification, the member of the rollout. */
 export async function settleEnded(work: Work, ended: readonly { row: JobRow; withdrawn: boolean }[]): Promise<void> {
   const rows = ended.map(({ row }) => row);
-  await loadAround(work, rows);
-  await work.loadReleases(rows.map((row) => row.releaseId));
-  await work.loadRollouts(rows.flatMap((row) => [row.rolloutId ?? [], work.release(row.releaseId).sequence?.obligedBy ?? []].flat()));
-  await freeSlots(work, rows);
-  const measured = await measurementsOf(
-    work,
-    rows.filter((row) => row.kind === 'verify'),
-  );
+  const [measured] = await Promise.all([
+    measurementsOf(
+      work,
+      rows.filter((row) => row.kind === 'verify'),
+    ),
+    loadAround(work, rows),
+    work.loadReleases(rows.map((row) => row.releaseId)),
+    work.loadRollouts(rows.flatMap((row) => row.rolloutId ?? [])),
+    freeSlots(work, rows),
+  ]);
+  await work.loadRollouts(rows.flatMap((row) => work.release(row.releaseId).sequence?.obligedBy ?? []));
   const verifications: JobRow[] = [];
   for (const { row, withdrawn } of ended) {
     if (row.state !== 'unknown') work.freed.set(placeKey(row), row);
@@ -49,11 +58,13 @@ export async function settleEnded(work: Work, ended: readonly { row: JobRow; wit
 async function loadAround(work: Work, rows: readonly JobRow[]): Promise<void> {
   for (const group of Map.groupBy(rows, placeKey).values()) {
     const { deployment, environment } = group[0] as JobRow;
-    await work.loadTargets(
-      { deployment, environment },
-      group.map((row) => row.resource),
-    );
-    await work.quarantinesOf({ deployment, environment });
+    await Promise.all([
+      work.loadTargets(
+        { deployment, environment },
+        group.map((row) => row.resource),
+      ),
+      work.quarantinesOf({ deployment, environment }),
+    ]);
   }
 }
 

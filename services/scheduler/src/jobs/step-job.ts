@@ -35,9 +35,12 @@ function carry(work: Work, row: JobRow, event: JobEvent, effect: JobEffect): voi
       return;
     }
     case 'announce':
-      if (effect.verb === 'started') work.begun.push(row);
+      if (effect.verb === 'started') {
+        work.begun.add(row);
+        return;
+      }
       const withdrawn = event.type === 'withdraw' || (event.type === 'report' && nothingBegan(row));
-      if (isOver(row) && effect.verb !== 'started') work.ended.push({ row, withdrawn });
+      if (isOver(row)) work.ended.push({ row, withdrawn });
       // What never began ends quietly, and a verification's end is told by its verdict.
       if (withdrawn || row.kind === 'verify') return;
       work.say(jobEvent(row, effect.verb, work.now));

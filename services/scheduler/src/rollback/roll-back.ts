@@ -84,7 +84,7 @@ export async function takeBack(
   const resources = orders.map((order) => order.resource);
   await work.loadTargets({ deployment, environment }, resources);
   await work.quarantinesOf({ deployment, environment });
-  await work.flush();
+  work.flush();
   const stored = await work.tx.find(
     releaseTable,
     { deployment, environment, resource: resources },

@@ -23,15 +23,14 @@ import { outdatedAt, rememberWanted } from './renewals.js';
 export async function planPlace(work: Work, place: Place): Promise<void> {
   const targets = work.inventory.targets(place.deployment, place.environment);
   if (!targets || targets.size === 0) return;
-  await work.flush();
-  const decisions = await work.loadDecisions(place);
+  work.flush();
+  const [decisions, open] = await Promise.all([work.loadDecisions(place), work.loadRolloutsOf(place, { open: true })]);
   const candidates = work.inventory.versions
     .of(place.deployment)
     .filter((version) => version.status === 'ready' && decisions.has(version.id))
     .map((version): Candidate => ({ version, decision: decisions.get(version.id) as IndexedDecision }))
     .reverse();
   if (candidates.length === 0) return;
-  const open = await work.loadRolloutsOf(place, { open: true });
   const situations = await situationsAt(
     work,
     place,
@@ -150,17 +149,14 @@ async function situationsAt(
   candidates: readonly Version[],
 ): Promise<TargetSituation[]> {
   const { deployment, environment } = place;
-  const over = (await work.loadRolloutsOf(place, { versions: candidates.map((version) => version.id) })).filter(
-    (row) => row.finishedAt !== undefined,
-  );
-  const rows = await work.tx.find(
-    targetTable,
-    { deployment, environment },
-    { only: ['deployment', 'environment', 'resource', 'versionSequence', 'revision', 'wantedRevision'] },
-  );
+  const [rollouts, rows, busy, quarantines] = await Promise.all([
+    work.loadRolloutsOf(place, { versions: candidates.map((version) => version.id) }),
+    work.tx.find(targetTable, { deployment, environment }, { only: ['resource', 'versionSequence', 'revision', 'wantedRevision'] }),
+    busyTargets(work, place),
+    work.quarantinesOf(place),
+  ]);
+  const over = rollouts.filter((row) => row.finishedAt !== undefined);
   const runs = new Map(rows.map((row) => [row.resource, row]));
-  const busy = await busyTargets(work, place);
-  const quarantines = await work.quarantinesOf(place);
   const quarantined = setsBy(quarantines, (row) => [row.resource, row.versionId]);
   const bad = new Set(quarantines.map((row) => row.versionId));
   const spokenFor = new Map<string, number>();

@@ -27,6 +27,7 @@ export async function takeStanding(world: World, facts: readonly StandingFact[])
     return rows;
   });
   await reviewStanding(world, taken);
+  for (const { expiresAt } of taken) if (expiresAt !== undefined) world.wakeBy(expiresAt);
   return taken.length;
 }
 

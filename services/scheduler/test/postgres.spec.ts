@@ -74,19 +74,22 @@ describe('the scheduler on PostgreSQL', () => {
     expect(answers.filter((answer) => answer.jobs[0]?.granted)).toHaveLength(7);
   }, 30_000);
 
-  it('dispatches 10,000 targets in sets, well within the first aim of 2 s', async () => {
+  it('dispatches 10,000 targets in sets: ten transactions of a thousand, and few beside', async () => {
     const own = await open();
     const mesh = await new Mesh({ store: own, hosts: 10_000 }).begin();
     await mesh.publish('1.0.0');
     const decision = mesh.decision('1.0.0', 'allowed', obliged());
-    const startedAt = performance.now();
+    const { transaction } = own;
+    let transactions = 0;
+    own.transaction = (work) => {
+      transactions += 1;
+      return transaction(work);
+    };
     await mesh.decide(decision);
-    const ms = performance.now() - startedAt;
     const count = await own.read((reader) =>
       reader.count(tables.find((table) => table.name === 'job') as never, { state: 'dispatched' } as never),
     );
     expect(count).toBe(10_000);
-    process.stderr.write(`10,000 dispatched in ${Math.round(ms)} ms\n`);
-    expect(ms).toBeLessThan(10_000);
+    expect(transactions).toBeLessThan(20);
   }, 60_000);
 });

@@ -89,7 +89,9 @@ async function closedGates(work: Work, rows: readonly JobRow[]): Promise<(row: J
   const decisions = new Map<string, Awaited<ReturnType<Work['loadDecisions']>>>();
   await Promise.all(
     [...Map.groupBy(rows, placeKey)].map(async ([key, group]) => {
-      const versions = group.some((row) => row.rollback || row.kind === 'retire') ? undefined : [...new Set(group.map((row) => row.versionId))];
+      const versions = group.some((row) => row.rollback || row.kind === 'retire')
+        ? undefined
+        : [...new Set(group.map((row) => row.versionId))];
       decisions.set(key, await work.loadDecisions(placeOf(group[0] as JobRow), versions));
     }),
   );

@@ -1,7 +1,8 @@
-import { jobTable, slotTable, type Held, type JobRow, type Slot, type SlotRow } from '../tables.js';
+import { jobTable, type Held, type JobRow } from '../tables.js';
 import { holdSteps, isOpenStep } from '../sequences/hold-steps.js';
 import { placeKey, type Work } from '../work.js';
 import { invitation } from './job-events.js';
+import { takeSlots } from './limits.js';
 import { stepJob } from './step-job.js';
 
 /** A held job is looked at again this often, should the event that frees it be missed (I5). */
@@ -19,7 +20,10 @@ export async function admitJobs(work: Work, rows: readonly JobRow[]): Promise<vo
   const rollbacks = jobs.filter((row) => row.rollback && !row.occupies && !held.has(row));
   for (const group of Map.groupBy(rollbacks, placeKey).values()) for (const row of await holdRollbacks(work, group)) held.add(row);
   const limited = jobs.filter((row) => !held.has(row) && row.slots.length > 0 && row.claimedAt === undefined);
-  for (const row of await holdOverLimits(work, limited)) held.add(row);
+  for (const [row, because] of await takeSlots(work, limited)) {
+    hold(work, row, 'concurrency', because);
+    held.add(row);
+  }
   for (const row of jobs) if (!held.has(row)) offer(work, row);
 }
 
@@ -63,36 +67,5 @@ async function holdRollbacks(work: Work, jobs: readonly JobRow[]): Promise<JobRo
     if (row.held && (taken.has(row.resource) || freeze !== undefined)) held.push(row);
     else taken.add(row.resource);
   }
-  return held;
-}
-
-/** `1 at a time per environment production (policy calm)`. */
-function limitOf({ key, max }: Slot): string {
-  const [policy = '', per = '', ...of] = key.split('/');
-  return `${max} at a time per ${per === 'key' ? 'resource group' : per} ${of.join('/')} (policy ${policy})`;
-}
-
-async function holdOverLimits(work: Work, jobs: readonly JobRow[]): Promise<JobRow[]> {
-  if (jobs.length === 0) return [];
-  const keys = [...new Set(jobs.flatMap((row) => row.slots.map((slot) => slot.key)))].sort();
-  await work.tx.lock(...keys.map((key) => `slot:${key}`));
-  const used = await work.tx.find(slotTable, { key: keys });
-  const holders = new Map(keys.map((key) => [key, new Set<string>()]));
-  for (const slot of used) holders.get(slot.key)?.add(slot.jobId);
-  const granted: SlotRow[] = [];
-  const held: JobRow[] = [];
-  for (const row of [...jobs].sort((a, b) => a.queuedAt - b.queuedAt)) {
-    const full = row.slots.find(({ key, max }) => !holders.get(key)?.has(row.id) && (holders.get(key)?.size ?? 0) >= max);
-    if (full) {
-      hold(work, row, 'concurrency', limitOf(full));
-      held.push(row);
-      continue;
-    }
-    for (const { key } of row.slots) {
-      holders.get(key)?.add(row.id);
-      granted.push({ key, jobId: row.id });
-    }
-  }
-  if (granted.length > 0) await work.tx.insert(slotTable, granted);
   return held;
 }

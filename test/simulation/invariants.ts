@@ -50,6 +50,7 @@ export class Invariants {
       if (service === 'scheduler') void this.afterSchedulerCommit();
     };
     this.world.site.onStart = (start) => this.atStart(start);
+    this.world.site.onNonsense = (start, what) => this.broken('I7', `${start.run} on ${start.resource} ${what}`);
   }
 
   private broken(invariant: string, what: string): void {
@@ -110,7 +111,8 @@ export class Invariants {
   /** I2, I11: who starts it was granted it while the gates of production allowed this version, as far as the world outside knows. */
   private checkGate(start: Start, job: JobRow): void {
     const { deployment, version, environment } = job;
-    if (job.rollback || environment !== 'production') return;
+    // What is cleaned up after a version has come needs no approval.
+    if (job.rollback || environment !== 'production' || job.kind === 'retire') return;
     if (!this.people.approved.has(`${deployment}/${version}`))
       this.broken('I2', `${start.run} began ${deployment} ${version} in production and nobody approved it`);
     const grantedAt = this.grants.get(`${job.id} ${start.agent}`);
@@ -169,6 +171,8 @@ export class Invariants {
       (t) => t.deployment === job.deployment && t.environment === job.environment && t.resource === job.resource,
     );
     const own = releases.find((r) => r.id === job.releaseId);
+    // A version that is taken back half way goes, and brings nothing in its place: what ran before never left.
+    if (job.rollback && job.weight === 0 && job.kind !== 'deploy') return;
     if (job.rollback) {
       const verified = releases.some(
         (r) =>

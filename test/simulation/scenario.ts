@@ -23,6 +23,10 @@ const PRODUCTION_STRATEGIES = [
   'gradualRollout: { linearNormalized: { within: 20s }, bake: 4s }',
   'gradualRollout: { maxInFlight: 2, failureBudget: 50% }',
   'gradualRollout: { allAtOnce: {} }',
+  'gradualRollout: { maxInFlight: 3, canary: { steps: [{ weight: 10, hold: 3s }, { weight: 50, hold: 2s, verify: false }, { weight: 100 }] } }',
+  'gradualRollout: { waves: [{ targets: 1, verify: true }, { targets: 100% }], canary: { steps: [{ weight: 20, hold: 20s }] } }',
+  'gradualRollout: { maxInFlight: 2, blueGreen: { preview: verify, keepOld: 15s } }',
+  'gradualRollout: { waves: [{ targets: 1, hold: 2s }, { targets: 100% }], failureBudget: 1, blueGreen: { preview: skip, keepOld: 60s } }',
 ];
 const ROLLBACKS = [
   'rollback: { on: [jobFailure, verificationFailure], scope: rollout }',
@@ -55,7 +59,12 @@ executor:
   host: "{{ resource.identifier }}"
 verification:
   - metric: health
-    provider: { type: sim, deployment: "{{ deployment.name }}", resource: "{{ resource.identifier }}" }
+    provider:
+      type: sim
+      deployment: "{{ deployment.name }}"
+      resource: "{{ resource.identifier }}"
+      weight: "{{ job.weight }}"
+      slot: "{{ has(job.slot) ? job.slot : '' }}"
     interval: 1s
     count: 2
     successCondition: result.status == 200 && result.version == version.tag

@@ -16,6 +16,7 @@ import {
   type SlotRow,
   type TargetRow,
 } from '../../services/scheduler/src/tables.js';
+import { strayed, waitingHalfWay } from './half-way.js';
 import type { People } from './people.js';
 import type { World } from './world.js';
 
@@ -27,7 +28,13 @@ import type { World } from './world.js';
 export function unsettled(world: World): string[] {
   const problems: string[] = [];
   const tables = world.rows('scheduler');
-  const behindUnknown = waitingBehindUnknown(tables);
+  const halfWay = {
+    jobs: tables[jobTable.name] as JobRow[],
+    rollouts: tables[rolloutTable.name] as RolloutRow[],
+    decisions: tables[decisionTable.name] as DecisionRow[],
+    targets: tables[targetTable.name] as TargetRow[],
+  };
+  const behindUnknown = [...waitingBehindUnknown(tables), ...waitingHalfWay(halfWay)];
   for (const job of tables[jobTable.name] as JobRow[]) {
     if (job.kind === 'verify' && job.state === 'succeeded' && job.verdict !== 'passed') {
       problems.push(`I13: ${job.id} measured all and passed, and its verdict is ${job.verdict}: ${job.verdictSentence}`);
@@ -50,7 +57,7 @@ export function unsettled(world: World): string[] {
   }
   for (const [name, store] of world.stores)
     if (store.outbox('unsent').length > 0) problems.push(`I13: ${name} has messages that were never sent`);
-  problems.push(...behind(world, tables));
+  problems.push(...behind(world, tables), ...strayed(world, halfWay));
   return problems;
 }
 

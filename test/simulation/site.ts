@@ -2,6 +2,7 @@ import type { Clockwork, Life } from './clockwork.js';
 import type { Executor, Outcome, Run } from '../../agents/src/executors/executor.js';
 import type { Provider } from '../../agents/src/providers/provider.js';
 import type { JsonObject } from '@slipway/core';
+import { Places, type Act } from './places.js';
 
 /*
  * The places themselves: what was really started there, when, by whom. They know nothing of services, streams or leases, and nothing dies here, so what
@@ -14,6 +15,7 @@ export interface Start {
   deployment: string;
   resource: string;
   version: string;
+  act: Act;
   agent: string;
   at: number;
   endedAt?: number;
@@ -33,10 +35,12 @@ export interface Behaviour {
 
 export class Site {
   readonly log: Start[] = [];
-  /** What runs: deployment/resource → version. */
-  readonly running = new Map<string, string>();
+  /** By deployment/resource. */
+  readonly places = new Places();
   /** Called when something is really begun. */
   onStart: (start: Start) => void = () => undefined;
+  /** Called when it was told what should never be done. */
+  onNonsense: (start: Start, what: string) => void = () => undefined;
   private readonly runs = new Map<string, Start>();
   private readonly waiting = new Map<Start, (() => void)[]>();
 
@@ -89,8 +93,8 @@ export class Site {
       secretReferences: () => ({}),
       probe: async (config: JsonObject) => {
         await this.clockwork.point(life);
-        const { deployment, resource } = config as { deployment: string; resource: string };
-        const version = this.running.get(`${deployment}/${resource}`) ?? '';
+        const { deployment, resource, weight, slot } = config as { deployment: string; resource: string; weight: number; slot: string };
+        const version = this.places.lookedAt(`${deployment}/${resource}`, weight, slot);
         return { result: { status: this.behaviour.unhealthy(version, resource) ? 503 : 200, version } };
       },
     };
@@ -100,14 +104,17 @@ export class Site {
     if (this.runs.has(run.id)) return;
     const { grant } = run;
     const { deployment, resource, version, job } = grant;
-    const start: Start = { run: run.id, job, deployment, resource, version, agent, at: this.clockwork.now };
+    const { weight, slot } = grant.spec.context['job'] as Pick<Act, 'weight' | 'slot'>;
+    const act = { kind: grant.kind, version, weight, ...(slot === undefined ? {} : { slot }) };
+    const start: Start = { run: run.id, job, deployment, resource, version, act, agent, at: this.clockwork.now };
     this.runs.set(run.id, start);
     this.log.push(start);
     this.onStart(start);
     this.clockwork.after(undefined, this.behaviour.durationMs(), () => {
       if (start.outcome !== undefined) return;
       const broken = this.behaviour.breaksInstall(version, resource);
-      if (!broken) this.running.set(`${deployment}/${resource}`, version);
+      const nonsense = broken ? undefined : this.places.act(`${deployment}/${resource}`, act);
+      if (nonsense !== undefined) this.onNonsense(start, nonsense);
       this.end(start, broken ? 'failed' : 'succeeded');
     });
   }

@@ -114,6 +114,8 @@ describe('environmentProgression', () => {
     };
     expect(answer(rule, more)).toMatchObject({ verdict: 'waiting', sentence: 'staging 1 of 2 verified' });
     expect(answer({ ...rule, requireVerified: false }, more)).toMatchObject({ verdict: 'allowed' });
+    const dry = deployment('checkout', { verification: [{ name: 'm', provider: { type: 'http' }, dryRun: true } as never] });
+    expect(answer(rule, { ...more, deployment: dry })).toMatchObject({ verdict: 'allowed' });
   });
   it('has the successPercent rounded up, and no targets are waited for unless allowed', () => {
     const three = { environments: [{ environment: environment('staging'), resources: ['s-1', 's-2', 's-3'] }], targetFacts: both };
@@ -195,6 +197,22 @@ describe('dependency', () => {
     const deployments = [{ deployment: deployment('catalog', { verification: [{ name: 'm' } as never] }), resources: ['par-1'] }];
     expect(answer(rule, { deployments, targetFacts: runs('2.0.3', false, 'par-1') })).toMatchObject({ verdict: 'waiting' });
     expect(answer(rule, { deployments, targetFacts: runs('2.0.3', true, 'par-1') })).toMatchObject({ verdict: 'allowed' });
+  });
+  it('is not met while what runs is still measured by a policy’s metrics; dry runs verify nothing and are not waited for', () => {
+    const dry = { name: 'm', dryRun: true } as never;
+    const runningWith = (state: 'started' | 'succeeded') =>
+      facts(
+        ...[...runs('2.0.3', false, 'par-1').values()].map((one) => ({
+          ...one,
+          outcomes: { 'id-2.0.3': { state, verified: false, at: 1 } },
+        })),
+      );
+    const deployments = [{ deployment: deployment('catalog', { verification: [dry] }), resources: ['par-1'] }];
+    expect(answer(rule, { deployments, targetFacts: runningWith('started') })).toMatchObject({
+      verdict: 'waiting',
+      sentence: expect.stringContaining('2.0.3 runs, not verified yet'),
+    });
+    expect(answer(rule, { deployments, targetFacts: runningWith('succeeded') })).toMatchObject({ verdict: 'allowed' });
   });
   it('is not met by what runs although it failed there, and not asked of deployments of other systems', () => {
     const failed = [...runs('2.0.3', false, 'par-1', 'fra-1').values()].map((one) => ({

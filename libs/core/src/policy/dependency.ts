@@ -136,9 +136,9 @@ export function runsMatching(
     if ('error' in answer) return answer;
     if (!answer.value) return `${running.tag} runs`;
   }
-  // Metrics of a policy verify it too: then it is a failure of what runs that tells.
+  // Metrics of a policy verify it too: then it is what became of it there that tells.
   const outcome = fact.outcomes[running.version]?.state;
   if (outcome === 'failed' || outcome === 'rolledBack') return `${running.tag} runs, but failed there`;
-  const verified = running.verified || !verifies(other.deployment.verification);
+  const verified = running.verified || (outcome !== 'started' && !verifies(other.deployment.verification));
   return verified ? true : `${running.tag} runs, not verified yet`;
 }

@@ -71,9 +71,10 @@ function renderGroup(group: DecisionGroup, paint: Paint): string[] {
 }
 
 function ruleRow(rule: RuleResult, paint: Paint): string[] {
-  const said = rule.overriddenBy ? `${rule.sentence} (overridden by ${rule.overriddenBy})` : rule.sentence;
-  const row = [`${mark(rule.verdict, paint)} ${rule.rule}`, said];
-  return rule.ask && rule.verdict !== 'allowed' ? [...row, paint.dim(`ask: ${rule.ask}`)] : row;
+  const row = [`${mark(rule.verdict, paint)} ${rule.rule}`, rule.sentence];
+  // An override or pin is shown with the command that ends it, also where it allows.
+  const lifts = rule.overriddenBy !== undefined || rule.rule === 'pin';
+  return rule.ask && (rule.verdict !== 'allowed' || lifts) ? [...row, paint.dim(`ask: ${rule.ask}`)] : row;
 }
 
 /** ✓ allowed, … waiting, ? undecided, ✗ denied. */

@@ -35,6 +35,8 @@ export interface Absorbed {
   behind: boolean;
   /** Highest revision in the tables now. */
   revision: number;
+  /** The changes that were news, in order. */
+  applied: readonly InventoryChange[];
 }
 
 type Reader = Pick<Tx, 'find' | 'count'>;
@@ -59,7 +61,7 @@ export class InventoryMirror {
       if (change.revision === from + next.length + 1) next.push(change);
     const reached = from + next.length;
     const behind = changes.some((change) => change.revision > reached);
-    if (next.length === 0) return { touched: new Set(), behind, revision: from };
+    if (next.length === 0) return { touched: new Set(), behind, revision: from, applied: [] };
 
     await Promise.all([
       writeItems(tx, next),
@@ -69,7 +71,7 @@ export class InventoryMirror {
     if (this.inventory.revision < from) await this.follow(tx);
     const touched = new Set<InventoryTargets>();
     for (const change of next) for (const targets of this.inventory.apply(change).pairs) touched.add(targets);
-    return { touched, behind, revision: reached };
+    return { touched, behind, revision: reached, applied: next };
   }
 
   /** The inventory, at least as new as the committed tables (inside a transaction: as what it has absorbed). Read it without awaiting in between. */

@@ -9,8 +9,9 @@ import type { RestingPair } from './decide/concern-of-facts.js';
 import type { Decider } from './decide/decider.js';
 import { LEVEL, Marks } from './decide/marks.js';
 import type { StagedFacts } from './facts/target-facts.js';
+import { releaseRows, versionRows } from './history/history-rows.js';
 import type { State } from './state.js';
-import { pairTable } from './tables.js';
+import { historyTable, pairTable } from './tables.js';
 
 /** How often the feed is asked whether an event was missed. */
 const SWEEP_MS = 5_000;
@@ -84,6 +85,7 @@ export class Consumer {
         if (releases.length > 0) {
           staged = await targetFacts.stage(tx, releases);
           targetFacts.adopt(staged);
+          if (staged.told.length > 0) await tx.insert(historyTable, releaseRows(this.stamp(), staged.told));
           if (staged.changes.length > 0) markFacts(marks, staged.changes, await this.restingPairs(tx, staged));
         }
         if (!decide || behind || !this.decider.isQuick(marks)) {
@@ -103,9 +105,19 @@ export class Consumer {
     const marks = new Marks();
     if (changes.length === 0) return { marks, behind: false };
     const absorbed = await this.state.mirror.absorb(tx, changes);
+    await this.recordVersions(tx, absorbed);
     const urgent = changes.some(({ item }) => item.kind === 'version' || item.kind === 'policy');
     markTouched(marks, absorbed, urgent);
     return { marks, behind: absorbed.behind };
+  }
+
+  private async recordVersions(tx: Tx, { applied }: Absorbed): Promise<void> {
+    const rows = versionRows(this.stamp(), applied);
+    if (rows.length > 0) await tx.insert(historyTable, rows);
+  }
+
+  private stamp(): { ids: ServiceDeps['ids']; now: number } {
+    return { ids: this.deps.ids, now: this.deps.clock.now() };
   }
 
   private async restingPairs(tx: Tx, staged: StagedFacts): Promise<RestingPair[]> {
@@ -125,6 +137,7 @@ export class Consumer {
       const marks = new Marks();
       markTouched(marks, absorbed, true);
       more ||= marks.size > 0;
+      await this.recordVersions(tx, absorbed);
       await this.decider.mark(tx, marks);
     });
     if (more) this.deps.nudge();

@@ -28,4 +28,13 @@ export const migrations: readonly MigrationStep[] = [
       'create index "people_fact_in_force" on "people_fact" ("ended_at", "expires_at")',
     ],
   },
+  {
+    name: '0003_history',
+    sql: [
+      'create table "history" ("id" text collate "C" not null, "at" timestamptz not null, "kind" text collate "C" not null, "deployment" text collate "C" not null, "environment" text collate "C", "body" json not null, primary key ("id"))',
+      'create index "history_by_deployment" on "history" ("deployment", "at")',
+      'create index "history_by_time" on "history" ("kind", "at")',
+      'alter table "pair" add column "shadows" json',
+    ],
+  },
 ];

@@ -8,6 +8,7 @@ import { Ledger } from './facts-of-people/ledger.js';
 import { Overrides } from './facts-of-people/overrides.js';
 import { Pins } from './facts-of-people/pins.js';
 import { Explainer } from './explain/explainer.js';
+import { HistoryPruner } from './history/prune.js';
 import { State } from './state.js';
 
 /** The policy service: what may go. Hosted by Nest over NATS in production and by the simulation over a memory bus. */
@@ -21,6 +22,7 @@ export function createPolicy(deps: ServiceDeps): ServiceParts {
   const freezes = new Freezes(deps, state, ledger);
   const pins = new Pins(deps, state, ledger);
   const overrides = new Overrides(deps, state, ledger, decider, explainer);
+  const pruner = new HistoryPruner(deps.store);
   return {
     consumers: { 'EVT/policy': (batch) => consumer.take(batch) },
     operations: {
@@ -42,6 +44,7 @@ export function createPolicy(deps: ServiceDeps): ServiceParts {
     agentRequests: {},
     async wake(now) {
       await consumer.sweep(now);
+      await pruner.prune(now);
       const expires = await ledger.expire(now);
       return soonest(await decider.wake(now), expires);
     },

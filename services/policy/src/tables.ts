@@ -2,6 +2,8 @@ import type { Ended } from '@slipway/contracts';
 import type { ApprovalFact, FreezeFact, NumberedDecision, OverrideFact, PinFact, TargetFact, VersionOutcome } from '@slipway/core';
 import { bigint, boolean, defineTable, instant, integer, inventoryTables, json, nullable, text } from '@slipway/persistence';
 import type { Table } from '@slipway/persistence';
+import type { HistoryBody } from './history/history-rows.js';
+import type { ShadowSeen } from './shadow/shadow-changes.js';
 
 type RowIn<T> = T extends Table<infer Row> ? Row : never;
 
@@ -104,6 +106,8 @@ export const pairTable = defineTable(
     covered: boolean(),
     /** Kinds of rules that the open decisions rest on: a fact that none of them reads changes nothing here. */
     restsOn: json<string[]>(),
+    /** Disagreements of shadow policies that were told and last. */
+    shadows: nullable(json<ShadowSeen[]>()),
     reevaluateAt: nullable(instant()),
   },
   { key: ['deployment', 'environment'], indexes: [{ name: 'pair_reevaluate', columns: ['reevaluateAt'] }] },
@@ -128,6 +132,31 @@ export const dirtyTable = defineTable(
   { key: ['deployment', 'environment'], indexes: [{ name: 'dirty_at', columns: ['at'] }] },
 );
 
+/**
+ * What was, for `history`, `simulate` and `shadow`: only ever added to, and forgotten when it is too old. Freezes, pins and overrides are not
+ * here: their own table keeps those that have ended.
+ */
+export const historyTable = defineTable(
+  'history',
+  {
+    id: text(),
+    /** When this service learnt of it: from then on the gate knew. */
+    at: instant(),
+    kind: text<HistoryBody['kind']>(),
+    deployment: text(),
+    environment: nullable(text()),
+    body: json<HistoryBody>(),
+  },
+  {
+    key: ['id'],
+    indexes: [
+      { name: 'history_by_deployment', columns: ['deployment', 'at'] },
+      { name: 'history_by_time', columns: ['kind', 'at'] },
+    ],
+  },
+);
+export type HistoryRow = RowIn<typeof historyTable>;
+
 /** All tables of the service's schema. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a list of tables of different rows
 export const tables: Table<any>[] = [
@@ -139,4 +168,5 @@ export const tables: Table<any>[] = [
   decisionTable,
   pairTable,
   dirtyTable,
+  historyTable,
 ];

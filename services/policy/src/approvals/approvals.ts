@@ -12,7 +12,8 @@ import type { Explainer } from '../explain/explainer.js';
 import { findDeployment, findEnvironment, findVersion } from '../names.js';
 import type { State } from '../state.js';
 import { TAKE_TIMEOUT_MS, untilTaken } from '../take-at-scheduler.js';
-import { approvalTable } from '../tables.js';
+import { wordRow } from '../history/history-rows.js';
+import { approvalTable, historyTable } from '../tables.js';
 
 type Request = ParsedRequestOf<'policy.approve'>;
 type Reply = ReplyOf<'policy.approve'>;
@@ -83,6 +84,12 @@ export class Approvals {
         { ...key, groups: caller.groups, verdict, at, ...(request.reason === undefined ? {} : { reason: request.reason }) },
       ]);
     }
+    const word = { version: version.id, environment, by: caller.name, groups: caller.groups, at };
+    const because = request.reason === undefined ? {} : { reason: request.reason };
+    const fact: ApprovalFact = { ...word, verdict: verb === 'approved' ? 'approved' : 'rejected', ...because };
+    await tx.insert(historyTable, [
+      wordRow({ ids: this.deps.ids, now: at }, { deployment, environment }, { verb, fact, tag: version.tag }),
+    ]);
     await tx.send([
       {
         subject: subjects.approval(deployment, environment, verb),

@@ -5,7 +5,9 @@ import type { OutboxMessage, Tx } from '@slipway/persistence';
 import type { State } from '../state.js';
 import type { Pair } from '../pairs.js';
 import { byPair, pairKey, pairsWhere } from '../pairs.js';
-import { approvalTable, decisionTable, dirtyTable, pairTable } from '../tables.js';
+import { shadowRow } from '../history/history-rows.js';
+import { shadowMessage } from '../shadow/shadow-changes.js';
+import { approvalTable, decisionTable, dirtyTable, historyTable, pairTable } from '../tables.js';
 import type { PairRow } from '../tables.js';
 import { judgePair } from './judge-pair.js';
 import type { Judged } from './judge-pair.js';
@@ -179,6 +181,16 @@ export class Decider {
         statements.push(tx.remove(decisionTable, { deployment: row.deployment, environment: row.environment, versionId: closed }));
     }
     const messages = judged.flatMap((j) => j.publish.map(decisionMessage));
+    const stamp = { ids: this.deps.ids, now: this.deps.clock.now() };
+    const shadows = judged.flatMap(({ row, shadows: changes }) =>
+      changes.map((change) => ({ row: shadowRow(stamp, row, change), change })),
+    );
+    if (shadows.length > 0)
+      await tx.insert(
+        historyTable,
+        shadows.map(({ row }) => row),
+      );
+    for (const { row, change } of shadows) messages.push(...shadowMessage(row as Pair, change, row.id, stamp.now));
     if (messages.length > 0) statements.push(tx.send(messages));
     await Promise.all(statements);
   }

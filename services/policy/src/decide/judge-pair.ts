@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { evaluate } from '@slipway/core';
-import type { Decision, NumberedDecision, Version } from '@slipway/core';
+import type { Decision, NumberedDecision, ShadowJudgement, Version } from '@slipway/core';
+import { shadowNews, type ShadowChange } from '../shadow/shadow-changes.js';
 import type { OpenDecision, PairRow } from '../tables.js';
 import type { Pair } from '../pairs.js';
 import { LEVEL } from './marks.js';
@@ -14,6 +15,8 @@ export interface Judged {
   publish: NumberedDecision[];
   /** Versions whose decisions are open no longer. */
   closed: string[];
+  /** What became of the disagreements of shadow policies. */
+  shadows: ShadowChange[];
 }
 
 /** What is undecided is judged again after this long, should what was wrong have gone without being told; facts wake it at once. */
@@ -37,8 +40,9 @@ export function judgePair(pair: Pair, view: PairView | undefined, known: PairRow
       row: { ...pair, counter: row.counter, open: [], covered: false, restsOn: [] },
       publish: [],
       closed: row.open.map((o) => o.versionId),
+      shadows: (row.shadows ?? []).map((one) => ({ ...one, verb: 'over', because: [] })),
     };
-  if (options.level === LEVEL.candidates && nothingNew(view, row)) return { row, publish: [], closed: [] };
+  if (options.level === LEVEL.candidates && nothingNew(view, row)) return { row, publish: [], closed: [], shadows: [] };
 
   const { decisions, covered, wanted } = evaluateCandidates(view, row, options);
   const publish: NumberedDecision[] = [];
@@ -57,18 +61,28 @@ export function judgePair(pair: Pair, view: PairView | undefined, known: PairRow
   }
   // One that allows nothing any more, and that no target waits for, was said a last time.
   const stays = open.filter((o) => stands(view, o.versionId) && (o.allows || wanted.has(o.versionId)));
-  const reevaluateAt = earliest(decisions.filter((d) => stands(view, d.versionId)).map((d) => lookAgainAt(d, options.now)));
+  const shadow = shadowNews(
+    row.shadows ?? [],
+    decisions.filter((d) => stands(view, d.versionId)),
+    view.input,
+  );
+  const reevaluateAt = earliest([
+    ...decisions.filter((d) => stands(view, d.versionId)).map((d) => lookAgainAt(d, options.now)),
+    ...shadow.judgements.map((judgement) => judgement.reevaluateAt),
+  ]);
   return {
     row: {
       ...pair,
       counter,
       open: stays,
       covered,
-      restsOn: kindsOf(decisions),
+      restsOn: kindsOf(decisions, shadow.judgements),
+      ...(shadow.seen.length === 0 ? {} : { shadows: shadow.seen }),
       ...(reevaluateAt === undefined ? {} : { reevaluateAt: Math.max(reevaluateAt, options.now + 1) }),
     },
     publish,
     closed: row.open.filter((o) => !stays.some((s) => s.versionId === o.versionId)).map((o) => o.versionId),
+    shadows: shadow.changes,
   };
 }
 
@@ -149,11 +163,12 @@ function digestOf(decision: Decision): string {
     .digest('base64');
 }
 
-function kindsOf(decisions: readonly Decision[]): string[] {
+function kindsOf(decisions: readonly Decision[], shadows: readonly ShadowJudgement[]): string[] {
   const results = decisions.flatMap((d) =>
     d.groups.flatMap((group) => [...group.standing, ...group.policies.flatMap((policy) => policy.rules)]),
   );
-  return [...new Set(results.map((result) => result.rule))].sort();
+  const shadowed = shadows.flatMap((judgement) => judgement.groups.flatMap((group) => group.result.rules));
+  return [...new Set([...results, ...shadowed].map((result) => result.rule))].sort();
 }
 
 function earliest(times: readonly (number | undefined)[]): number | undefined {

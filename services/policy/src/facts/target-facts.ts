@@ -2,6 +2,7 @@ import type { ReleaseEvent } from '@slipway/contracts';
 import { targetKey } from '@slipway/core';
 import type { TargetFact } from '@slipway/core';
 import type { Tx } from '@slipway/persistence';
+import type { Told } from '../history/history-rows.js';
 import { headTable, targetFactTable } from '../tables.js';
 import type { TargetFactRow } from '../tables.js';
 import { projectRelease } from './project-release.js';
@@ -15,6 +16,8 @@ export interface StagedFacts {
   revision: number;
   /** Newer facts with what they replace. */
   changes: { before: TargetFact | undefined; after: TargetFact }[];
+  /** The events that were news, each with what it replaced: of one target there may be several. */
+  told: Told[];
 }
 
 /**
@@ -50,18 +53,21 @@ export class TargetFacts {
   async stage(tx: Tx, events: readonly ReleaseEvent[]): Promise<StagedFacts> {
     await Promise.all([tx.lock(`policy.${HEAD}`), this.sync(tx)]);
     const news = new Map<string, TargetFact>();
+    const told: Told[] = [];
     for (const event of events) {
       const key = targetKey(event.deployment, event.environment, event.resource);
       const known = news.get(key) ?? this.facts.get(key);
       const after = projectRelease(known, event);
-      if (after !== known) news.set(key, after);
+      if (after === known) continue;
+      news.set(key, after);
+      told.push({ event, before: known });
     }
     const revision = this.revision + 1;
     if (news.size > 0) {
       const rows = [...news.values()].map((fact) => ({ ...fact, revision }));
       await Promise.all([tx.put(targetFactTable, rows), tx.put(headTable, [{ name: HEAD, revision }])]);
     }
-    return { revision, changes: [...news].map(([key, after]) => ({ before: this.facts.get(key), after })) };
+    return { revision, changes: [...news].map(([key, after]) => ({ before: this.facts.get(key), after })), told };
   }
 
   /**

@@ -1,5 +1,5 @@
 import type { ReplyOf } from '@slipway/contracts';
-import type { Decision, DecisionGroup, RuleResult, Verdict } from '@slipway/core';
+import type { Decision, DecisionGroup, RuleResult, Verdict, WithinStrategy } from '@slipway/core';
 import { columns, pad, type Paint } from '../terminal.js';
 import { waitsFor } from './waits.js';
 import { moment, span } from './when.js';
@@ -113,9 +113,15 @@ function obligations(group: DecisionGroup): string {
       parts.push(`in ${across.waves.length} waves (${across.waves.map((wave) => wave.name).join(', ')})`);
       break;
   }
+  if (gradualRollout.within) parts.push(withinTarget(gradualRollout.within));
   if (verification.length > 0) parts.push(`verified by ${verification.map((metric) => metric.name).join(', ')}`);
   if (rollback) parts.push(`rolled back on ${rollback.on.join(' or ')} (${rollback.scope})`);
   return parts.join(', ');
+}
+
+function withinTarget(within: WithinStrategy): string {
+  if (within.type === 'canary') return `each by canary at ${within.steps.map((step) => `${step.weight} %`).join(', ')}`;
+  return `each to its idle slot${within.preview ? ', previewed' : ''}, then switched, the old slot kept ${span(within.keepOldMs)}`;
 }
 
 /** What the rollout itself adds to the rules' answer. */

@@ -50,13 +50,18 @@ function memberCells(member: Member, now: number, paint: Paint): string[] {
     case '.':
       return [paint.dim('· not begun')];
     case 'j':
+      if (job?.waits?.for === 'hold') return [paint.cyan(`● ${waitsFor(job.waits, now)}`)];
+      if (job?.doing !== undefined) return stepCells(job, member.verified, now, paint);
       if (job?.state === 'queued' || job?.state === 'dispatched')
         return ['· queued', job.waits ? waitsFor(job.waits, now) : (job.message ?? '')];
       return [paint.cyan(`● ${job?.state ?? 'running'}`), `${progressBar(job?.percent ?? 0)} ${job?.step ?? job?.message ?? ''}`.trimEnd()];
     case 'v':
       return [paint.cyan('● verifying'), member.verified ?? ''];
     case 's':
-      return [paint.green('✓ succeeded'), member.verified ? `verified ${member.verified}` : ''];
+      return [
+        paint.green('✓ succeeded'),
+        [member.verified ? `verified ${member.verified}` : '', kept(job, now)].filter(Boolean).join(', '),
+      ];
     case 'f':
       return [paint.red('✗ failed'), job?.message ?? ''];
     case 'u':
@@ -64,12 +69,25 @@ function memberCells(member: Member, now: number, paint: Paint): string[] {
     case 'x':
       return [paint.dim('– excluded')];
     case 'b':
-      return [paint.yellow('↩ rolling back'), job?.step ?? ''];
+      return [paint.yellow('↩ rolling back'), job?.doing ?? job?.step ?? ''];
     case 'r':
       return [paint.yellow('↩ rolled back'), job?.message ?? ''];
     default:
       return [member.letter];
   }
+}
+
+/** One of several jobs at one target. */
+function stepCells(job: NonNullable<Member['job']>, verified: string | undefined, now: number, paint: Paint): string[] {
+  if (job.state === 'queued' || job.state === 'dispatched')
+    return [`· ${job.doing}`, job.waits ? waitsFor(job.waits, now) : (job.message ?? '')];
+  if (job.kind === 'verify') return [paint.cyan(`● ${job.doing}`), verified ?? ''];
+  return [paint.cyan(`● ${job.doing}`), `${progressBar(job.percent ?? 0)} ${job.step ?? job.message ?? ''}`.trimEnd()];
+}
+
+/** The slot that served before, while it waits to be retired. */
+function kept(job: Member['job'], now: number): string {
+  return job?.kind === 'retire' && job.waits ? waitsFor(job.waits, now) : '';
 }
 
 function state(word: string, paint: Paint): string {

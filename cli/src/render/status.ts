@@ -35,7 +35,9 @@ export function renderStatus(cells: readonly StatusCell[], now: number, paint: P
 function renderCell(cell: StatusCell, now: number, paint: Paint): string {
   const parts = cell.running.map((running) => {
     const sign = running.verified === running.count ? paint.green('✓') : paint.cyan('●');
-    return `${running.version} ${sign} ${running.count}/${cell.targets}`;
+    const slots = Object.entries(running.slots ?? {});
+    const where = slots.length === 0 ? '' : ` ${slots.map(([slot, count]) => (slots.length === 1 ? slot : `${slot} ${count}`)).join(', ')}`;
+    return `${running.version} ${sign} ${running.count}/${cell.targets}${where}`;
   });
   if (parts.length === 0) parts.push(paint.dim('nothing yet'));
   const { rollout } = cell;
@@ -44,6 +46,11 @@ function renderCell(cell: StatusCell, now: number, paint: Paint): string {
     parts.push(
       `${rollout.version} ${rollout.state}${wave && rollout.waves.length > 1 ? `, wave ${wave.name}` : ''}${rollout.because ? `: ${rollout.because}` : ''}`,
     );
+  }
+  for (const half of cell.halfWay ?? []) {
+    const where = half.count === 1 ? half.resource : `${half.count} targets`;
+    const until = half.until === undefined ? '' : ` until ${moment(half.until, now)}`;
+    parts.push(paint.cyan(`${half.version} ● ${half.doing}${until} on ${where}`));
   }
   for (const waiting of cell.waiting.slice(0, 2)) {
     const until = waiting.reevaluateAt === undefined ? '' : `, next look ${moment(waiting.reevaluateAt, now)}`;

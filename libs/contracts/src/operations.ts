@@ -120,6 +120,8 @@ export const rolloutViewSchema = z.looseObject({
           weight: z.number().optional(),
           /** `blue` or `green`. */
           slot: z.string().optional(),
+          /** What a job of several at one target does there, in a few words. */
+          doing: z.string().optional(),
           percent: z.number().optional(),
           step: z.string().optional(),
           message: z.string().optional(),
@@ -163,7 +165,12 @@ export const statusCellSchema = z.object({
   deployment: z.string(),
   environment: z.string(),
   targets: z.int(),
-  running: z.array(z.object({ version: z.string(), count: z.int(), verified: z.int() })),
+  /** `slots`: how many of them in which slot, where there are two. */
+  running: z.array(z.object({ version: z.string(), count: z.int(), verified: z.int(), slots: z.record(z.string(), z.int()).optional() })),
+  /** Versions that have not taken their targets over yet, and what goes on there; `until`: when the first hold of these ends. */
+  halfWay: z
+    .array(z.object({ version: z.string(), doing: z.string(), count: z.int(), resource: z.string(), until: z.number().optional() }))
+    .optional(),
   rollout: rolloutViewSchema.omit({ members: true }).optional(),
   /** Newer versions that wait, with the reasons of their latest decision. */
   waiting: z.array(

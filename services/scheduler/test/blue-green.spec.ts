@@ -39,6 +39,8 @@ describe('two slots at one target', () => {
       'retire blue held: hold',
     ]);
     expect(await mesh.there()).toEqual({ runs: ['1.1.0 1 1 verified'], quarantined: [] });
+    expect((await mesh.cell()).running).toMatchObject([{ version: '1.1.0', slots: { green: 1 } }]);
+    expect((await mesh.rollout('1.1.0')).members[0]?.job?.waits?.sentence).toBe('slot blue is kept as a way back');
     mesh.restart();
     await mesh.pass(599_000);
     expect(await mesh.offered()).toEqual([]);

@@ -29,7 +29,10 @@ describe('a canary at one target', () => {
     expect(await mesh.letters('1.1.0')).toBe('j');
     expect(await mesh.there()).toEqual({ runs: ['1.0.0 1 1 verified'], quarantined: [] });
     const [member] = (await mesh.rollout('1.1.0')).members;
-    expect(member?.job).toMatchObject({ weight: 25, waits: { for: 'hold', sentence: 'canary at 25 % holds 3m', until: wakeAt } });
+    expect(member?.job).toMatchObject({ weight: 25, waits: { for: 'hold', sentence: 'canary 25 % holds 3m', until: wakeAt } });
+    expect((await mesh.cell()).halfWay).toEqual([
+      { version: '1.1.0', doing: 'canary 25 % holds 3m', count: 1, resource: 'host-1', until: wakeAt },
+    ]);
 
     await mesh.pass(179_000);
     expect(await mesh.offered()).toEqual([]);

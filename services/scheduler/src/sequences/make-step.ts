@@ -54,9 +54,9 @@ export async function makeStep(work: Work, of: StepOf): Promise<JobRow | { probl
   return row;
 }
 
-/** `canary at 25 % holds 3m`. */
+/** `canary 25 % holds 3m`. */
 export function holdSentence(weight: number, holdMs: number): string {
-  return `canary at ${weight} % holds ${formatDuration(holdMs)}`;
+  return `canary ${weight} % holds ${formatDuration(holdMs)}`;
 }
 
 /** All jobs of a release are of one piece: made of the template it was made of, and, of a renewal that is taken back, given exactly what was given then. */

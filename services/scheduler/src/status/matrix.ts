@@ -17,6 +17,7 @@ import { placeKey } from '../work.js';
 import type { World } from '../world.js';
 import { asksOf } from './asks.js';
 import { headOf } from './rollout-views.js';
+import { doingOf } from './step-words.js';
 import { waitOf, type Queues } from './waits.js';
 
 /** A job that nobody has taken for so long is worth a person's look, when no agent of its pool takes jobs. */
@@ -34,6 +35,8 @@ interface Rows {
   decisions: DecisionRow[];
   quarantines: QuarantineRow[];
   jobs: JobRow[];
+  /** Jobs of sequences that are half way. */
+  steps: JobRow[];
   queues: Queues;
 }
 
@@ -65,7 +68,18 @@ export async function showStatus(world: World, request: ParsedRequestOf<'schedul
       )),
     );
   const queues = { agents, offered: [], limited: [] };
-  const rows = { targets: by(targets), rollouts: by(rollouts), decisions: by(decisions), quarantines: by(quarantines), jobs: by(jobs) };
+  // Only strategies within a target leave a version half way.
+  const steps = rollouts.some((row) => row.obligations.gradualRollout.within)
+    ? await world.store.read((reader) => reader.find(jobTable, { ...where, occupies: true, weight: { not: null } }, { limit: 5_000 }))
+    : [];
+  const rows = {
+    targets: by(targets),
+    rollouts: by(rollouts),
+    decisions: by(decisions),
+    quarantines: by(quarantines),
+    jobs: by(jobs),
+    steps: by(steps),
+  };
   const cells: StatusCell[] = [];
   for (const pair of inventory.pairs(deployment)) {
     const system = inventory.environments.get(pair.environment)?.system ?? '';
@@ -79,6 +93,7 @@ export async function showStatus(world: World, request: ParsedRequestOf<'schedul
       decisions: rows.decisions.get(key) ?? [],
       quarantines: rows.quarantines.get(key) ?? [],
       jobs: rows.jobs.get(key) ?? [],
+      steps: rows.steps.get(key) ?? [],
       queues,
     };
     cells.push(cellOf(inventory, pair, system, own, world.problems.get(key), now));
@@ -105,6 +120,7 @@ function cellOf(
     targets: resources,
     running: runningOf(rows.targets),
     ...(rollout ? { rollout: headOf(rollout) } : {}),
+    ...(rows.steps.length > 0 ? { halfWay: halfWayOf(rows.steps) } : {}),
     waiting: waitingOf(inventory, resources, rows),
     quarantined: rows.quarantines.map(({ version, resource, because, at }) => ({ version, resource, because, at })),
     attention: attentionOf(rows, problem, now),
@@ -118,7 +134,29 @@ function runningOf(targets: readonly TargetRow[]): StatusCell['running'] {
   );
   return [...versions]
     .sort(([, a], [, b]) => (b[0]?.versionSequence ?? 0) - (a[0]?.versionSequence ?? 0))
-    .map(([version, running]) => ({ version, count: running.length, verified: running.filter((row) => row.verified).length }));
+    .map(([version, running]) => {
+      const slots = Map.groupBy(
+        running.filter((row) => row.slot !== undefined),
+        (row) => row.slot as string,
+      );
+      return {
+        ...{ version, count: running.length, verified: running.filter((row) => row.verified).length },
+        ...(slots.size > 0 ? { slots: Object.fromEntries([...slots].map(([slot, rows]) => [slot, rows.length])) } : {}),
+      };
+    });
+}
+
+/** Versions that have not taken their targets over yet: what goes on there, alike things once. */
+function halfWayOf(steps: readonly JobRow[]): NonNullable<StatusCell['halfWay']> {
+  const alike = Map.groupBy(steps, (job) => `${job.version} ${doingOf(job) ?? ''}`);
+  return [...alike.values()].map((jobs) => {
+    const [first] = jobs as [JobRow, ...JobRow[]];
+    const held = jobs.filter((job) => job.held === 'hold').flatMap((job) => job.wakeAt ?? []);
+    return {
+      ...{ version: first.version, doing: doingOf(first) ?? '', count: jobs.length, resource: first.resource },
+      ...(held.length > 0 ? { until: Math.min(...held) } : {}),
+    };
+  });
 }
 
 /** Newer versions than the oldest that runs, which are not on their way yet, with what their latest decision says. */

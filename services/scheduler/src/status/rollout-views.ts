@@ -2,6 +2,7 @@ import type { ParsedRequestOf, RolloutView, StatusCell, Wait } from '@slipway/co
 import type { Store, Tx } from '@slipway/persistence';
 import { jobTable, measurementTable, rolloutTable, type JobRow, type MeasurementRow, type RolloutRow } from '../tables.js';
 import { asksOf } from './asks.js';
+import { doingOf } from './step-words.js';
 import { readQueues, waitOf } from './waits.js';
 
 type Reader = Pick<Tx, 'find' | 'count'>;
@@ -89,7 +90,9 @@ async function membersOf(reader: Reader, row: RolloutRow, now: number): Promise<
       resource,
       letter,
       ...(job && letter !== '.' ? { job: jobHead(job, waitOf(job, queues, now)) } : {}),
-      ...(verify && letter !== '.' && letter !== 'j' ? { verified: progressOf(verify, measured.get(verify.id) ?? []) } : {}),
+      ...(verify && letter !== '.' && (letter !== 'j' || verify === job)
+        ? { verified: progressOf(verify, measured.get(verify.id) ?? []) }
+        : {}),
     };
   });
   return { members, uncertain };
@@ -99,11 +102,13 @@ async function membersOf(reader: Reader, row: RolloutRow, now: number): Promise<
 function jobHead(job: JobRow, waits: Wait | undefined): NonNullable<MemberView['job']> {
   const { id, kind, state, attempt, rollback, version, queuedAt } = job;
   const message = job.heldBecause ?? job.message;
+  const doing = doingOf(job);
   return {
     ...{ id, kind, state, attempt, rollback, version, queuedAt },
     ...(job.held === undefined ? {} : { held: job.held }),
     ...(job.weight === undefined ? {} : { weight: job.weight }),
     ...(job.slot === undefined ? {} : { slot: job.slot }),
+    ...(doing === undefined ? {} : { doing }),
     ...(waits ? { waits } : {}),
     ...(job.percent === undefined ? {} : { percent: job.percent }),
     ...(job.step === undefined ? {} : { step: job.step }),

@@ -4,7 +4,7 @@ import { SlipwayError } from '../errors.js';
 import type { DeploymentDoc, EnvironmentDoc, ResourceDoc, VariableDeclaration } from '../model/inventory.js';
 import type { Json, JsonObject } from '../model/json.js';
 import { relationsOf, type ResourceLookup } from './relations.js';
-import { hasType, holdsTemplate, notOfType } from './variable-type.js';
+import { hasType, holdsTemplate, notOfType, type VariableType } from './variable-type.js';
 
 /*
  * Who gives a variable its value at a target. What stands nearer to the target counts: the resource itself; what the deployment gives by selector; variable
@@ -168,7 +168,12 @@ function valueOf(
     return { source, message: `${whose} has no value for ${resource.identifier}: ${error.message}${hintOf(error, resource)}` };
   }
   if (hasType(value, declaration.type)) return { value };
-  return { source, message: `${whose}: ${notOfType(value, declaration.type)}, as ${deployment.name} declares it` };
+  return { source, message: mistyped(variable, { source, written: value }, declaration.type, deployment.name) };
+}
+
+/** `variable port of resource par-1: "80" is not an integer, as checkout declares it`. */
+export function mistyped(variable: string, { source, written }: VariableOffer, type: VariableType, deployment: string): string {
+  return `variable ${variable} of ${nameOf(source)}: ${notOfType(written, type)}, as ${deployment} declares it`;
 }
 
 /** `set eu-proxies` as a person calls it. */

@@ -1,5 +1,15 @@
 import type { DocumentPath, DocumentProblem, ReadDocument } from '@slipway/contracts';
-import { explainVariables, type ExplainedVariable, type ResourceDoc, type TargetsChange } from '@slipway/core';
+import {
+  explainVariables,
+  hasType,
+  holdsTemplate,
+  mistyped,
+  type ExplainedVariable,
+  type ResourceDoc,
+  type TargetsChange,
+  type VariableOffer,
+  type VariableSource,
+} from '@slipway/core';
 import { concernedTargets, type ConcernedTarget } from './concerned-targets.js';
 import type { NextInventory } from './next-inventory.js';
 
@@ -11,25 +21,52 @@ interface Place {
   path: DocumentPath;
 }
 
-/** Where a wrong value stands, when its document is in this apply; else the document of this apply that brought it about. */
-function placeOf(target: ConcernedTarget, { name, offers, problem }: ExplainedVariable, byTitle: ReadonlyMap<string, ReadDocument>): Place {
-  const document = (kind: string, of: string): ReadDocument | undefined => byTitle.get(`${kind}/${of}`);
-  const source = offers[0]?.source;
-  const part = offers[0]?.undecided === undefined ? 'value' : 'selector';
-  const own = source && document(source.from === 'default' ? 'deployment' : source.from, source.name);
-  if (own && source) {
-    if (source.from === 'default') return { document: own, path: ['variables', name, 'default'] };
-    if (source.from === 'deployment') return { document: own, path: ['variables', name, 'values', source.at, part] };
-    return { document: own, path: part === 'selector' ? ['selector'] : ['variables', name] };
+interface Wrong {
+  place: Place;
+  message: string;
+  source: VariableSource | undefined;
+}
+
+type Documents = ReadonlyMap<string, ReadDocument>;
+
+/** Where a value stands, when its document is in this apply. */
+function placeOfValue(variable: string, { source, undecided }: VariableOffer, documents: Documents): Place | undefined {
+  const document = documents.get(`${source.from === 'default' ? 'deployment' : source.from}/${source.name}`);
+  if (!document) return undefined;
+  if (source.from === 'default') return { document, path: ['variables', variable, 'default'] };
+  const part = undecided === undefined ? 'value' : 'selector';
+  if (source.from === 'deployment') return { document, path: ['variables', variable, 'values', source.at, part] };
+  return { document, path: part === 'selector' ? ['selector'] : ['variables', variable] };
+}
+
+/** The document of this apply that brought it about that a variable has no value. */
+function placeOfCause({ deployment, environment, resource }: ConcernedTarget, variable: string, documents: Documents): Place {
+  const declaring = documents.get(`deployment/${deployment.name}`);
+  if (declaring) return { document: declaring, path: ['variables', variable] };
+  const resources = [resource.identifier, ...Object.values(resource.relations ?? {})].map((name) => documents.get(`resource/${name}`));
+  const nearest = [...resources, documents.get(`environment/${environment.name}`), ...documents.values()];
+  const document = nearest.find((one) => one !== undefined);
+  if (!document) throw new Error(`an apply without documents changed ${variable} of ${deployment.name}`);
+  return { document, path: [] };
+}
+
+/** What is wrong with a variable at a target: it has no value, or one that does not count there could never count, being of another type. */
+function* wrongWith(
+  target: ConcernedTarget,
+  { name, declaration, problem, offers }: ExplainedVariable,
+  documents: Documents,
+): Generator<Wrong> {
+  const [winner, ...losers] = offers;
+  if (problem !== undefined) {
+    const place = (winner && placeOfValue(name, winner, documents)) ?? placeOfCause(target, name, documents);
+    yield { place, message: problem, source: winner?.source };
   }
-  const { deployment, environment, resource } = target;
-  const declaring = document('deployment', deployment.name);
-  if (declaring) return { document: declaring, path: ['variables', name] };
-  const related = Object.values(resource.relations ?? {}).map((other) => document('resource', other));
-  const nearest = [document('resource', resource.identifier), ...related, document('environment', environment.name)];
-  const there = nearest.find((one) => one !== undefined) ?? [...byTitle.values()][0];
-  if (there) return { document: there, path: [] };
-  throw new Error(`an apply without documents found: ${problem}`);
+  for (const loser of losers) {
+    const { written, source, undecided } = loser;
+    if (undecided !== undefined || holdsTemplate(written) || hasType(written, declaration.type)) continue;
+    const place = placeOfValue(name, loser, documents);
+    if (place) yield { place, message: mistyped(name, loser, declaration.type, target.deployment.name), source };
+  }
 }
 
 /** Two sets of one priority that say different things of the same variable at a target: the name decides, which is hardly what anyone meant. */
@@ -68,12 +105,12 @@ export function checkVariables(
     for (const variable of explainVariables({ ...target, lookup })) {
       const tie = tieOf(variable, target);
       if (tie && !warnings.has(tie.key)) warnings.set(tie.key, tie.warning);
-      if (variable.problem === undefined) continue;
-      const place = placeOf(target, variable, byTitle);
-      const key = JSON.stringify([place.document.title, place.path, variable.name, variable.offers[0]?.source]);
-      const known = found.get(key);
-      if (known) known.more += 1;
-      else found.set(key, { place, message: variable.problem, more: 0 });
+      for (const { place, message, source } of wrongWith(target, variable, byTitle)) {
+        const key = JSON.stringify([place.document.title, place.path, variable.name, source]);
+        const known = found.get(key);
+        if (known) known.more += 1;
+        else found.set(key, { place, message, more: 0 });
+      }
     }
   }
   const problems = [...found.values()].map(({ place, message, more }) =>

@@ -120,10 +120,16 @@ export class BenchMesh {
     return { done };
   }
 
-  /** How many jobs lie in the queue, acknowledged by the stream. */
-  async queued(): Promise<number> {
+  /** How many invitations the queue of jobs has ever taken, acknowledged. */
+  async invited(): Promise<number> {
     const { state } = await this.streams.streams.info('JOBS');
-    return state.messages;
+    return state.last_seq;
+  }
+
+  /** How many invitations no agent has answered yet. */
+  async unanswered(): Promise<number> {
+    const { num_pending, num_ack_pending } = await this.streams.consumers.info('JOBS', 'bench_noop');
+    return num_pending + num_ack_pending;
   }
 
   async until(what: string, condition: () => Promise<boolean>): Promise<void> {

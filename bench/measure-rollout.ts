@@ -47,7 +47,7 @@ export async function measureRollout(mesh: BenchMesh, targets: number): Promise<
   await mesh.stopAgents();
   const dispatched = await dispatchAll(mesh, targets, '2.0.0');
   await mesh.startAgents(AGENTS);
-  await mesh.until('the queue is empty again', async () => (await mesh.queued()) === 0);
+  await mesh.until('every invitation is answered', async () => (await mesh.unanswered()) === 0);
   await mesh.stopAgents();
   return {
     targets,
@@ -68,9 +68,10 @@ async function recordAll(mesh: BenchMesh, targets: number, tag: string): Promise
 }
 
 async function dispatchAll(mesh: BenchMesh, targets: number, tag: string): Promise<{ seconds: number; processor: ProcessorTimes }> {
+  const before = await mesh.invited();
   return timed(mesh, async () => {
     await mesh.publish('load', tag);
-    await mesh.until(`${targets} jobs are queued`, async () => (await mesh.queued()) >= targets);
+    await mesh.until(`${targets} jobs are queued`, async () => (await mesh.invited()) >= before + targets);
   });
 }
 

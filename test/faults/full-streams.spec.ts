@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import { streams, subjects } from '@slipway/contracts';
-import { provision } from '@slipway/messaging';
+import { provision, sweepQueue } from '@slipway/messaging';
 import { FaultMesh } from './fault-mesh.js';
 import { appends, atOnce, deployment, executions, onceEach, shop } from './shop-documents.js';
 
@@ -48,6 +48,12 @@ describe('streams without room', () => {
     );
 
   it("JOBS: the scheduler's outbox waits, and every job runs once when there is room", async () => {
+    const scheduler = await mesh.nats.connect('scheduler');
+    await mesh.come('what was answered has left the queue', async () => {
+      await sweepQueue(scheduler, 'JOBS');
+      return (await bytesIn('JOBS')) === 0;
+    });
+    await scheduler.close();
     await fill('JOBS');
     await mesh.publish('checkout', { tag: '1.0.0' });
     await refusals('scheduler', 'JOBS');

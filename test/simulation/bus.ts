@@ -42,7 +42,7 @@ export class Bus {
   readonly deadLetters: DeadLetter[] = [];
   /** NATS as a whole answers nobody before this time. */
   downUntil = 0;
-  private readonly streams = new Map<string, { messages: Stored[]; ids: Map<string, number> }>();
+  private readonly streams = new Map<string, Stream>();
   private readonly queues = new Map<string, Queue>();
   private tokens = 0;
 
@@ -57,7 +57,7 @@ export class Bus {
     return this.clockwork.now < this.downUntil;
   }
 
-  /** Store a message; a known id is stored once, unless the stream has forgotten it. The queue of jobs takes one message per subject. */
+  /** Store a message; a known id is stored once, unless the stream has forgotten it. */
   publish(subject: string, id: string, body: unknown): void {
     if (this.down) throw away('publish');
     const name = streamOf(subject);
@@ -68,15 +68,23 @@ export class Bus {
     const known = seenAt !== undefined && this.clockwork.now - seenAt < DUPLICATE_WINDOW_MS;
     if (known && !this.clockwork.random.chance(this.faults().forgetId)) return;
     stream.ids.set(id, this.clockwork.now);
-    if (name === 'JOBS' && stream.messages.some((m) => m.subject === subject)) return;
     const message: Stored = { sequence: (stream.messages.at(-1)?.sequence ?? this.removed) + 1, id, subject, text: JSON.stringify(body) };
-    if (name === 'JOBS') this.removed = message.sequence;
+    if (name === 'JOBS') this.replace(stream, message);
     stream.messages.push(message);
     for (const [key, queue] of this.queues) if (key.startsWith(`${name}/`)) queue.offer(message);
     for (const queue of this.queues.values()) queue.wake();
   }
-  /** Highest sequence of the work queue, whose messages go away. */
+  /** Highest sequence of the queue of jobs, whose messages go away. */
   private removed = 0;
+
+  /** The queue of jobs keeps the newest message of each subject. */
+  private replace(stream: Stream, message: Stored): void {
+    this.removed = message.sequence;
+    const older = stream.messages.filter((m) => m.subject === message.subject);
+    if (older.length === 0) return;
+    stream.messages = stream.messages.filter((m) => !older.includes(m));
+    for (const [key, queue] of this.queues) if (key.startsWith('JOBS/')) queue.forget(older);
+  }
 
   /** All that was ever stored in a stream and is still there. */
   stored(stream: string): { subject: string; id: string; body: unknown }[] {
@@ -231,6 +239,12 @@ export class Bus {
   }
 }
 
+interface Stream {
+  messages: Stored[];
+  /** When each id was stored last. */
+  ids: Map<string, number>;
+}
+
 class Queue {
   /** Whoever consumes it looks again. */
   readonly looks = new Map<Life, () => void>();
@@ -247,6 +261,12 @@ class Queue {
     if (!this.filters.some((f) => subjectMatches(f, message.subject))) return;
     this.pending.push({ message, attempt: 0, dueAt: 0, token: 0 });
     for (const tell of [...this.waiting]) tell();
+  }
+
+  /** They are in the stream no more and are not delivered again. */
+  forget(messages: readonly Stored[]): void {
+    const gone = this.pending.filter(({ message }) => messages.includes(message));
+    for (const pending of gone) this.settle(pending);
   }
 
   wake(): void {

@@ -149,6 +149,9 @@ export const scopes: Record<Exclude<CredentialRole, 'system'>, Scope> = {
       ...consumes('REPORTS', 'scheduler'),
       looksUp('EVT'),
       looksUp('JOBS'),
+      // What every agent has answered leaves the queue by a purge (queue-sweep).
+      '$JS.API.CONSUMER.LIST.JOBS',
+      '$JS.API.STREAM.PURGE.JOBS',
       ...asks('registry.feed', 'policy.decisions', 'policy.explain'),
     ],
     subscribe: [OWN_INBOX, ...answers('scheduler'), 'slipway.agt.*.rpc.claim', 'slipway.agt.*.rpc.renew', 'slipway.agt.*.hb'],

@@ -10,7 +10,6 @@ const MIB = 1_048_576;
 export interface StreamDeclaration {
   name: string;
   subjects: string[];
-  retention: 'limits' | 'workqueue';
   discard: 'old' | 'new';
   maxAgeMs: number;
   maxBytes: number;
@@ -18,7 +17,6 @@ export interface StreamDeclaration {
   duplicateWindowMs: number;
   maxConsumers: number;
   maxMsgsPerSubject?: number;
-  discardNewPerSubject?: boolean;
   allowAtomic: boolean;
   allowDirect: boolean;
   denyDelete: boolean;
@@ -40,7 +38,6 @@ export const streams: readonly StreamDeclaration[] = [
     ...base,
     name: 'CI',
     subjects: ['slipway.ci.>'],
-    retention: 'limits',
     discard: 'new',
     maxAgeMs: 180 * DAY_MS,
     maxBytes: 1_024 * MIB,
@@ -52,7 +49,6 @@ export const streams: readonly StreamDeclaration[] = [
     ...base,
     name: 'EVT',
     subjects: ['slipway.evt.>'],
-    retention: 'limits',
     discard: 'new',
     maxAgeMs: 400 * DAY_MS,
     maxBytes: 8_192 * MIB,
@@ -64,22 +60,20 @@ export const streams: readonly StreamDeclaration[] = [
     ...base,
     name: 'JOBS',
     subjects: ['slipway.job.>'],
-    retention: 'workqueue',
     discard: 'new',
     maxAgeMs: 30 * DAY_MS,
     maxBytes: 1_024 * MIB,
     maxMsgSize: 65_536,
     duplicateWindowMs: 5 * MINUTE_MS,
     maxConsumers: 2_000,
+    // A job that is offered again takes the place of its earlier invitation.
     maxMsgsPerSubject: 1,
-    discardNewPerSubject: true,
     denyDelete: false,
   },
   {
     ...base,
     name: 'REPORTS',
     subjects: ['slipway.agt.*.job.>'],
-    retention: 'limits',
     discard: 'new',
     maxAgeMs: 30 * DAY_MS,
     maxBytes: 4_096 * MIB,
@@ -91,7 +85,6 @@ export const streams: readonly StreamDeclaration[] = [
     ...base,
     name: 'LOGS',
     subjects: ['slipway.agt.*.log.>'],
-    retention: 'limits',
     discard: 'old',
     maxAgeMs: 7 * DAY_MS,
     maxBytes: 2_048 * MIB,
@@ -104,7 +97,6 @@ export const streams: readonly StreamDeclaration[] = [
     ...base,
     name: 'DLQ',
     subjects: ['slipway.dlq.>'],
-    retention: 'limits',
     discard: 'new',
     maxAgeMs: 90 * DAY_MS,
     maxBytes: 512 * MIB,

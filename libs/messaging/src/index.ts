@@ -17,6 +17,7 @@ export * from './ports.js';
 export * from './provision.js';
 export * from './publish.nats.js';
 export * from './pull.nats.js';
+export * from './queue-sweep.nats.js';
 export * from './requests.nats.js';
 export { findFreePort } from './server/nats-process.js';
 export * from './server/find-nats-server.js';

@@ -20,7 +20,6 @@ export const BATCH_MAX = 1_000;
 const ACK_TIMEOUT_MS = 10_000;
 const LOOKUP_TIMEOUT_MS = 2_000;
 
-const MAXIMUM_REACHED = 10_077;
 const MESSAGE_TOO_LARGE = 10_054;
 
 interface Acknowledgement {
@@ -59,19 +58,13 @@ function publishPlain(nc: NatsConnection, messages: readonly Outbound[], options
 async function publishToStream(nc: NatsConnection, stream: string, messages: readonly Outbound[], options: PublishOptions): Promise<void> {
   for (let from = 0; from < messages.length; from += BATCH_MAX) {
     const batch = messages.slice(from, from + BATCH_MAX);
-    const refused = batch.length === 1 || (await publishBatch(nc, stream, batch, options)) === 'refused';
-    // A queue that still has one of these jobs refuses the batch as a whole; alone, each finds out for itself.
-    if (refused) for (const message of batch) await publishOne(nc, stream, message, options);
+    if (batch.length === 1) await publishOne(nc, stream, batch[0] as Outbound, options);
+    else await publishBatch(nc, stream, batch, options);
   }
 }
 
-/** One atomic batch. `refused`: nothing was stored, because a subject that may hold one message holds it already. */
-async function publishBatch(
-  nc: NatsConnection,
-  stream: string,
-  messages: readonly Outbound[],
-  options: PublishOptions,
-): Promise<'stored' | 'refused'> {
+/** One atomic batch. */
+async function publishBatch(nc: NatsConnection, stream: string, messages: readonly Outbound[], options: PublishOptions): Promise<void> {
   const last = messages.at(-1) as Outbound;
   const id = nuid.next();
   let reply: Acknowledgement;
@@ -86,15 +79,11 @@ async function publishBatch(
     reply = readAck(await requestOnline(nc, last.subject, last.body, { headers: commit, timeout: ACK_TIMEOUT_MS }));
   } catch (cause) {
     if (isPermission(cause)) throw forbidden(last.subject, cause);
-    if (await isStored(nc, stream, last)) return 'stored';
+    if (await isStored(nc, stream, last)) return;
     throw unconfirmed(stream, messages.length, cause);
   }
-  if (reply.error) {
-    if (isSubjectFull(reply)) return 'refused';
-    throw refusedBy(stream, last.subject, reply.error);
-  }
+  if (reply.error) throw refusedBy(stream, last.subject, reply.error);
   if (reply.count !== messages.length) throw unconfirmed(stream, messages.length, new Error(`the server counts ${reply.count} messages`));
-  return 'stored';
 }
 
 function batchHeaders(message: Outbound, batch: { id: string; stream: string; n: number }, options: PublishOptions): MsgHdrs {
@@ -105,7 +94,7 @@ function batchHeaders(message: Outbound, batch: { id: string; stream: string; n:
   return made;
 }
 
-/** One message with the server's own de-duplication; a queue that has it already counts as published. */
+/** One message with the server's own de-duplication. */
 async function publishOne(nc: NatsConnection, stream: string, message: Outbound, options: PublishOptions): Promise<void> {
   const made = makeHeaders(message, options.source, options.now());
   made.set('Nats-Msg-Id', message.id);
@@ -117,7 +106,7 @@ async function publishOne(nc: NatsConnection, stream: string, message: Outbound,
     if (isPermission(cause)) throw forbidden(message.subject, cause);
     throw unconfirmed(stream, 1, cause);
   }
-  if (reply.error && !isSubjectFull(reply)) throw refusedBy(stream, message.subject, reply.error);
+  if (reply.error) throw refusedBy(stream, message.subject, reply.error);
 }
 
 function readAck(reply: Msg): Acknowledgement {
@@ -135,11 +124,6 @@ async function isStored(nc: NatsConnection, stream: string, message: Outbound): 
   } catch {
     return false;
   }
-}
-
-/** The per-subject limit, not the stream's: only that one means "it is there already". */
-function isSubjectFull(reply: Acknowledgement): boolean {
-  return reply.error?.err_code === MAXIMUM_REACHED && reply.error.description.includes('per subject');
 }
 
 function isPermission(cause: unknown): boolean {

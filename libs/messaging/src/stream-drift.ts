@@ -23,7 +23,7 @@ export function toStreamConfig(d: StreamDeclaration, replicas: number) {
   return {
     name: d.name,
     subjects: d.subjects,
-    retention: d.retention === 'workqueue' ? RetentionPolicy.Workqueue : RetentionPolicy.Limits,
+    retention: RetentionPolicy.Limits,
     storage: StorageType.File,
     discard: d.discard === 'new' ? DiscardPolicy.New : DiscardPolicy.Old,
     max_age: d.maxAgeMs * NS_PER_MS,
@@ -32,7 +32,6 @@ export function toStreamConfig(d: StreamDeclaration, replicas: number) {
     max_msg_size: d.maxMsgSize,
     max_consumers: d.maxConsumers,
     max_msgs_per_subject: d.maxMsgsPerSubject ?? -1,
-    discard_new_per_subject: d.discardNewPerSubject ?? false,
     duplicate_window: d.duplicateWindowMs * NS_PER_MS,
     num_replicas: replicas,
     allow_direct: d.allowDirect,

@@ -40,12 +40,12 @@ describe('provision', () => {
 
   it('refuses what cannot be changed and changes nothing else either', async () => {
     const wanted = streams.map((s) => {
-      if (s.name === 'JOBS') return { ...s, retention: 'limits' as const };
+      if (s.name === 'JOBS') return { ...s, maxConsumers: 7 };
       return s.name === 'DLQ' ? { ...s, maxBytes: 1 } : s;
     });
     await expect(provision(nc, { replicas: 1, streams: wanted })).rejects.toMatchObject({
       code: 'messaging.provision.immutable',
-      message: expect.stringContaining('stream JOBS: retention "workqueue" → "limits" (cannot be changed)'),
+      message: expect.stringContaining('stream JOBS: max_consumers 2000 → 7 (cannot be changed)'),
     });
     expect((await provision(nc, { replicas: 1 })).changed).toEqual([]);
   });

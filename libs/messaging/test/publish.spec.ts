@@ -49,7 +49,7 @@ describe('publishing', () => {
     expect(await count('EVT')).toBe(before + 1);
   });
 
-  it('counts jobs that their queue holds already as published, in a batch too', async () => {
+  it('keeps one invitation per job, the newest, in a batch too', async () => {
     await publisher.publish([job('a'), job('b')]);
     await publisher.publish([job('b')]);
     await publisher.publish([job('b'), job('c'), job('a'), job('d')]);

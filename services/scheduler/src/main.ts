@@ -1,5 +1,6 @@
 import { subjects } from '@slipway/contracts';
 import { hostService } from '@slipway/hosting';
+import { sweepQueue } from '@slipway/messaging';
 import { migrations } from './migrations.js';
 import { createScheduler } from './parts.js';
 import { tables } from './tables.js';
@@ -15,5 +16,6 @@ await hostService({
       nudgeAgent: (agent) => {
         if (!nats.isClosed() && !nats.isDraining()) nats.publish(subjects.agentNudge(agent));
       },
+      sweepQueue: async () => void (await sweepQueue(nats, 'JOBS')),
     }),
 });

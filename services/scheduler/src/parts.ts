@@ -21,6 +21,8 @@ export interface SchedulerOptions {
   leaseMs?: number;
   /** Hint to an agent that it should renew now; called after the commit of what the renewal's reply will tell. Without it agents hear with their next renewal. */
   nudgeAgent?(agent: string): void;
+  /** Take from the queue what agents have answered. Called now and then; without it that stays until it is too old. */
+  sweepQueue?(): Promise<void>;
 }
 
 /** The scheduler: what runs. Hosted by Nest over NATS in production and by the simulation over a memory bus. */
@@ -44,7 +46,7 @@ export function createScheduler(deps: ServiceDeps & SchedulerOptions): ServicePa
   const rollouts = new RolloutCommands(world);
   const jobs = new JobCommands(world);
   const rollbacks = new RollbackCommands(world);
-  const waker = new Waker(world, feed, () => deps.nudge());
+  const waker = new Waker(world, feed, deps);
   return {
     consumers: {
       'EVT/scheduler': (batch) => followEvents(world, feed, batch),

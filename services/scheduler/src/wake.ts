@@ -26,12 +26,12 @@ export class Waker {
   constructor(
     private readonly world: World,
     private readonly requests: FeedSource,
-    private readonly nudge: () => void,
+    private readonly host: { nudge(): void; sweepQueue?(): Promise<void> },
   ) {}
 
   /** Something is due at this time: see that `wake` is called by then. Told during a `wake` it asks for another, which looks again. */
   wakeBy(at: number): void {
-    if (at < this.nextAt) this.nudge();
+    if (at < this.nextAt) this.host.nudge();
   }
 
   /** Do what is due; gives the time of the next thing due. Safe in several copies: each step is asked again under its place's lock. */
@@ -112,6 +112,9 @@ export class Waker {
       reader.find(decisionTable, {}, { only: ['deployment', 'environment', 'versionId'] }),
     );
     await reviewPlaces(this.world, new Map(decided.map((row): [string, Place] => [placeKey(row), row])).values());
+    await this.host
+      .sweepQueue?.()
+      .catch((error: unknown) => this.world.log.warn('the queue of jobs was not swept, trying again later', { error: String(error) }));
   }
 
   private async nextDue(now: number): Promise<number> {

@@ -72,7 +72,9 @@ export function completeMetric(fields: Partial<MetricSpec> & Pick<MetricSpec, 'n
 export function resolveMetricUse(use: MetricUse, templates: ReadonlyMap<string, MetricSpec>): MetricSpec | undefined {
   if (use.template === undefined) return use.fields as MetricSpec;
   const template = templates.get(use.template);
-  return template === undefined ? undefined : { ...template, ...use.fields };
+  if (template === undefined) return undefined;
+  const { description: _, ...fields } = template;
+  return { ...fields, ...use.fields };
 }
 
 const complains = (context: z.RefinementCtx, path: string[], message: string): never => {
@@ -105,4 +107,7 @@ export const metricUseSchema = z
 /** `kind: Metric`: a metric that deployments and policies share by name. */
 export const metricDocumentSchema = z
   .strictObject({ kind: z.literal('Metric'), state: stateField, name: nameField, description: descriptionField, ...metricFields })
-  .transform(({ name, ...written }, context): MetricSpec => toMetric(name, written, context));
+  .transform(({ name, description, ...written }, context): MetricSpec => ({
+    ...toMetric(name, written, context),
+    ...(description === undefined ? {} : { description }),
+  }));

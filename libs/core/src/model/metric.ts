@@ -8,6 +8,8 @@ export interface ProviderSpec extends JsonObject {
 /** One metric of a verification, defaults filled in. Durations in milliseconds. */
 export interface MetricSpec {
   name: string;
+  /** Of a Metric document; it does not travel with the uses of it. */
+  description?: string;
   provider: ProviderSpec;
   intervalMs: number;
   count: number;

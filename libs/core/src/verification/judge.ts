@@ -28,7 +28,8 @@ export function judge(metric: MetricSpec, measurements: readonly Measurement[]):
     tally[result]++;
     passedInARow = result === 'passed' ? passedInARow + 1 : 0;
     errorsInARow = result === 'error' ? errorsInARow + 1 : 0;
-    if (tally.failed > metric.failureLimit) return conclude('failed', `${metric.failureLimit} failures allowed`);
+    if (tally.failed > metric.failureLimit)
+      return conclude('failed', `${metric.failureLimit} ${metric.failureLimit === 1 ? 'failure' : 'failures'} allowed`);
     if (errorsInARow > metric.errorLimit) return conclude('error', `${errorsInARow} errors in a row, ${metric.errorLimit} allowed`);
     if (tally.inconclusive > metric.inconclusiveLimit) return conclude('inconclusive', `${metric.inconclusiveLimit} inconclusive allowed`);
     if (metric.consecutiveSuccess !== undefined && passedInARow >= metric.consecutiveSuccess)

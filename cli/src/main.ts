@@ -4,6 +4,7 @@ import type { Cli } from './cli.js';
 import { agentCommands, runAgent } from './commands/agents.js';
 import { credentialCommands } from './commands/credentials.js';
 import { deadLetterCommands } from './commands/dead-letters.js';
+import { inboxCommand } from './commands/inbox.js';
 import { logsCommand } from './commands/logs.js';
 import { peopleCommands } from './commands/people-commands.js';
 import { policyCommands } from './commands/policy-commands.js';
@@ -18,7 +19,7 @@ import { DATA_DIRECTORY, findServer, type WhereOptions } from './where.js';
 
 const EXIT_HELP = `
 Exit codes: 0 done, 1 failed, 2 asked wrongly, 3 not allowed, 4 not there, 5 conflict, 6 superseded, 7 nobody answered, 8 unknown outcome,
-10 diff found something, 70 a bug of ours.
+10 diff or inbox found something, 70 a bug of ours.
 The server is found by --server and --creds, SLIPWAY_NATS_URL and SLIPWAY_NATS_CREDS (or NATS_URL and NATS_CREDS), .slipway/ here or above, a nats context.`;
 
 type GlobalOptions = WhereOptions & { output: OutputFormat };
@@ -87,6 +88,7 @@ onThisMachine(program.command('demo'))
   );
 registryCommands(program, cli);
 schedulerCommands(program, cli);
+inboxCommand(program, cli);
 watchCommand(program, cli);
 verificationCommand(program, cli);
 policyCommands(program, cli);

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { ReplyOf, RolloutView, StatusCell, Wait } from '@slipway/contracts';
 import type { Obligations } from '@slipway/core';
 import { renderExplanation } from '../src/render/explain.js';
+import { renderInbox } from '../src/render/inbox.js';
 import { renderRollout } from '../src/render/rollout.js';
 import { renderStatus } from '../src/render/status.js';
 import { NO_PAINT, paintFor, progressBar, visibleWidth } from '../src/terminal.js';
@@ -204,5 +205,32 @@ describe('the terminal', () => {
   it('draws progress within its bounds', () => {
     expect(progressBar(150)).toBe('██████████ 100 %');
     expect(progressBar(-3)).toBe('░░░░░░░░░░ 0 %');
+  });
+});
+
+describe('the inbox', () => {
+  it('is read in ten seconds: oldest first, what waits, and what can be done about it', () => {
+    const approval = {
+      kind: 'approval' as const,
+      ...{ system: 'shop', deployment: 'checkout', environment: 'production', version: '1.2.1', targets: 6 },
+      sentence: '1.2.1 waits for approval: 0 of 1 from releasers (policy production)',
+      since: NOW - 3 * 86_400_000,
+      asks: ['slipway approve checkout 1.2.1 -e production'],
+    };
+    const plan = {
+      kind: 'actionRequired' as const,
+      ...{ system: 'shop', deployment: 'network', environment: 'production', resource: 'vpc', job: 'j1' },
+      sentence: 'deploy of 2.0.0 at vpc waits for a person in terraform-cloud: confirm the plan',
+      since: NOW - 60_000,
+      asks: ['slipway cancel j1 --reason <text>'],
+      link: 'https://tfc.example/runs/1',
+    };
+    const lines = renderInbox([approval, plan], 0, NOW, NO_PAINT).split('\n');
+    expect(lines[0]).toBe('2 things wait for a person, oldest first');
+    expect(lines[2]).toMatch(/^… checkout → production {2}approval, 6 targets {2}since .* \(3 days\)$/);
+    expect(lines.slice(3, 5)).toEqual([`  ${approval.sentence}`, '  slipway approve checkout 1.2.1 -e production']);
+    expect(lines[6]).toMatch(/^… network → production {2}to be done elsewhere {2}since .* \(1 min\)$/);
+    expect(lines.slice(8)).toEqual(['  act at https://tfc.example/runs/1', '  slipway cancel j1 --reason <text>']);
+    expect(renderInbox([], 0, NOW, NO_PAINT)).toBe('Nothing waits for a person.');
   });
 });

@@ -12,6 +12,7 @@ export * from './facts.js';
 export * from './facts-of-people.js';
 export * from './feed.js';
 export * from './foresight.js';
+export * from './inbox.js';
 export * from './jobs.js';
 export * from './names.js';
 export * from './operations.js';

@@ -11,6 +11,7 @@ import {
   standingFactSchema,
   unpinRequestSchema,
 } from './facts-of-people.js';
+import { inboxReplySchema, inboxRequestSchema } from './inbox.js';
 import { feedReplySchema, feedRequestSchema, inventoryChangeSchema } from './feed.js';
 import { identifierSchema, slugSchema, tagSchema } from './names.js';
 import { jsonObjectSchema, jsonSchema } from './reports.js';
@@ -341,6 +342,12 @@ export const operations = {
     z.object({ deployment: slugSchema, environment: slugSchema, version: tagSchema }),
     z.object({ done: z.string(), verdict: z.string(), because: z.array(z.string()) }),
   ),
+  'policy.inbox': operation(
+    'viewer',
+    'What waits for a person before it may go: approvals, and rules that cannot be judged.',
+    inboxRequestSchema,
+    inboxReplySchema,
+  ),
   'policy.decisions': operation(
     'viewer',
     'Latest decisions, by deployment and environment.',
@@ -401,6 +408,12 @@ export const operations = {
     'What runs where.',
     z.object({ system: slugSchema.optional(), deployment: slugSchema.optional(), environment: slugSchema.optional() }),
     z.object({ cells: z.array(statusCellSchema) }),
+  ),
+  'scheduler.inbox': operation(
+    'viewer',
+    'What waits for a person once it went: waves, uncertain outcomes, what is halted or paused, acts elsewhere.',
+    inboxRequestSchema,
+    inboxReplySchema,
   ),
   'scheduler.rollouts': operation(
     'viewer',

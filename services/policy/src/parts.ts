@@ -3,6 +3,7 @@ import type { ServiceParts } from '@slipway/messaging';
 import { Approvals } from './approvals/approvals.js';
 import { Consumer } from './consume.js';
 import { Decider } from './decide/decider.js';
+import { Inbox } from './inbox/inbox.js';
 import { Freezes } from './facts-of-people/freezes.js';
 import { Ledger } from './facts-of-people/ledger.js';
 import { Overrides } from './facts-of-people/overrides.js';
@@ -18,6 +19,7 @@ export function createPolicy(deps: ServiceDeps): ServiceParts {
   const consumer = new Consumer(deps, state, decider);
   const explainer = new Explainer(deps, state);
   const approvals = new Approvals(deps, state, decider, explainer);
+  const inbox = new Inbox(deps, state);
   const ledger = new Ledger(deps, state, decider);
   const freezes = new Freezes(deps, state, ledger);
   const pins = new Pins(deps, state, ledger);
@@ -40,6 +42,7 @@ export function createPolicy(deps: ServiceDeps): ServiceParts {
       'policy.override': (request, caller) => overrides.override(request, caller),
       'policy.liftOverride': (request, caller) => overrides.lift(request, caller),
       'policy.overrides': (request) => overrides.list(request),
+      'policy.inbox': (request) => inbox.show(request),
     },
     agentRequests: {},
     async wake(now) {

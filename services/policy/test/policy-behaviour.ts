@@ -53,6 +53,27 @@ export function policyBehaviour(name: string, open: () => Promise<{ store: Store
       );
     };
 
+    it('has in its inbox the approvals that are asked for, of each place the newest version, with the command', async () => {
+      const inbox = async (scope: object = {}) => (await mesh.parts.operations['policy.inbox']!(scope, releaser)).items;
+      await mesh.inventory(...shop, policy('production', 'environment.name == "production"', approval));
+      await running();
+      expect(await inbox()).toEqual([]);
+      const newest = version('checkout', '1.2.0', 3, { createdAt: START + 1 });
+      await mesh.inventory(published(next), published(newest));
+      expect(await inbox()).toEqual([
+        {
+          kind: 'approval',
+          ...{ system: 'shop', deployment: 'checkout', environment: 'production', version: '1.2.0', targets: 2, since: START + 1 },
+          sentence: '1.2.0 waits for approval: 0 of 1 from releasers (policy production); 1 older version asks too',
+          asks: ['slipway approve checkout 1.2.0 -e production'],
+        },
+      ]);
+      expect(await inbox({ environment: 'staging' })).toEqual([]);
+      expect(await inbox({ system: 'shop', deployment: 'checkout' })).toHaveLength(1);
+      await mesh.parts.operations['policy.approve']!({ ...ask, version: '1.2.0' }, releaser);
+      expect((await inbox()).filter((item) => item.version === '1.2.0')).toEqual([]);
+    });
+
     it('lets a version go at once where no policy concerns it', async () => {
       await mesh.inventory(...shop);
       await mesh.inventory(published(next));

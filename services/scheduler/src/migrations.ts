@@ -71,4 +71,11 @@ export const migrations: readonly MigrationStep[] = [
       'alter table "target" add column "leftover" text collate "C"',
     ],
   },
+  {
+    name: '0007_inbox',
+    sql: [
+      "CREATE INDEX job_unjudged ON job USING btree (finished_at) WHERE (verdict = ANY (ARRAY['inconclusive'::text, 'error'::text]))",
+      'alter table "rollout" add column "state_at" timestamp with time zone',
+    ],
+  },
 ];

@@ -9,6 +9,7 @@ import { Desk } from './jobs/desk.js';
 import { takeReports } from './jobs/reports.js';
 import { RollbackCommands } from './rollback/commands.js';
 import { RolloutCommands } from './rollouts/commands.js';
+import { showInbox } from './status/inbox.js';
 import { showJobs } from './status/job-views.js';
 import { showStatus } from './status/matrix.js';
 import { showRollouts } from './status/rollout-views.js';
@@ -59,6 +60,7 @@ export function createScheduler(deps: ServiceDeps & SchedulerOptions): ServicePa
       }),
       'scheduler.takeDecisions': async ({ decisions }) => ({ taken: await takeDecisions(world, decisions) }),
       'scheduler.status': (request) => showStatus(world, request),
+      'scheduler.inbox': (request) => showInbox(world, request),
       'scheduler.rollouts': (request) => showRollouts(store, request, clock.now()),
       'scheduler.jobs': (request) => showJobs(store, request),
       'scheduler.agents': () => heartbeats.list(),

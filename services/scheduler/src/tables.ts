@@ -221,6 +221,12 @@ export const jobTable = defineTable(
       { name: 'job_by_target', columns: ['deployment', 'environment', 'queuedAt'] },
       { name: 'job_by_rollout', columns: ['rolloutId'] },
       { name: 'job_by_release', columns: ['releaseId'] },
+      {
+        // Verifications that came to no verdict and of which nobody has said what they are.
+        name: 'job_unjudged',
+        columns: ['finishedAt'],
+        where: { sql: "verdict in ('inconclusive', 'error')", holds: (row) => row.verdict === 'inconclusive' || row.verdict === 'error' },
+      },
     ],
   },
 );
@@ -262,6 +268,8 @@ export const rolloutTable = defineTable(
     pinned: nullable(boolean()),
     /** It ended before anything began because the gate closed: its targets may go again by themselves. */
     withdrawn: boolean(),
+    /** Since when it is as its state and its reason say. */
+    stateAt: nullable(instant()),
   },
   {
     key: ['id'],

@@ -168,9 +168,10 @@ export class Work {
   changeRollout(row: RolloutRow, next: Rollout, more: Partial<RolloutRow> = {}): void {
     const grew = next.plan.members.length !== row.planSize;
     const { members, wave, state, generation, forgiven } = next;
+    const stateAt = state === row.state && next.because === row.because ? row.stateAt : this.now;
     this.rollouts.change(row, {
       ...more,
-      ...{ members, wave, state, generation, forgiven },
+      ...{ members, wave, state, stateAt, generation, forgiven },
       ...{ waveDoneAt: next.waveDoneAt, lastStartAt: next.lastStartAt, promoted: next.promoted, ending: next.ending },
       ...{ because: next.because, wakeAt: row.backlog.length > 0 ? this.now : next.wakeAt },
     });

@@ -23,7 +23,7 @@ export interface World {
   /** Where jobs belong, by id; a job never changes its place. */
   places: Recent<Place>;
   /** Rollouts that could not be planned, by place, for people to see. */
-  problems: Map<string, string>;
+  problems: Map<string, { because: string; since: number }>;
   leaseMs: number;
 }
 

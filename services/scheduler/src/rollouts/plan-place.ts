@@ -126,7 +126,9 @@ function plan(work: Work, place: Place, { version, resources, obligations }: Des
     return planned;
   } catch (error) {
     if (!(error instanceof SlipwayError)) throw error;
-    problems.set(placeKey(place), `${version.tag} cannot be planned: ${error.message}`);
+    const because = `${version.tag} cannot be planned: ${error.message}`;
+    const known = problems.get(placeKey(place));
+    problems.set(placeKey(place), { because, since: known?.because === because ? known.since : work.now });
     log.warn('a rollout cannot be planned', { ...names, because: error.message });
     return undefined;
   }

@@ -96,7 +96,7 @@ export async function showStatus(world: World, request: ParsedRequestOf<'schedul
       steps: rows.steps.get(key) ?? [],
       queues,
     };
-    cells.push(cellOf(inventory, pair, system, own, world.problems.get(key), now));
+    cells.push(cellOf(inventory, pair, system, own, world.problems.get(key)?.because, now));
   }
   return { cells };
 }

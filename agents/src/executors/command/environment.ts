@@ -50,6 +50,7 @@ export function programEnvironment(
   passed: Readonly<Record<string, string>>,
 ): Record<string, string> {
   const { grant } = run;
+  const { weight, slot } = (grant.spec.context['job'] ?? {}) as { weight?: number; slot?: string };
   return {
     ...passed,
     ...config.env,
@@ -57,6 +58,8 @@ export function programEnvironment(
     SLIPWAY_JOB: grant.job,
     SLIPWAY_ATTEMPT: String(grant.attempt),
     SLIPWAY_KIND: grant.kind,
+    ...(weight === undefined ? {} : { SLIPWAY_WEIGHT: String(weight) }),
+    ...(slot === undefined ? {} : { SLIPWAY_SLOT: slot }),
     SLIPWAY_DEPLOYMENT: grant.deployment,
     SLIPWAY_ENVIRONMENT: grant.environment,
     SLIPWAY_RESOURCE: grant.resource,

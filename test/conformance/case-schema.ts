@@ -55,7 +55,7 @@ const happening = z.union([
   z.strictObject({ at: time, freeze: z.string(), reason: z.string(), until: time, allowRollback: z.boolean().optional(), ...person }),
   z.strictObject({ at: time, unfreeze: z.string(), ...person }),
   z.strictObject({
-    ...{ at: time, override: z.string(), of: release, in: z.string().optional(), on: z.string().optional() },
+    ...{ at: time, override: z.string(), of: release, in: z.string(), on: z.string().optional() },
     ...{ reason: z.string(), until: time, ...person },
   }),
   z.strictObject({ at: time, liftOverride: z.string(), of: release, ...person }),

@@ -4,7 +4,7 @@ import type { SlipwayError } from '@slipway/core';
 import { createMemoryStore } from '@slipway/persistence';
 import { registryOn } from '../../services/registry/test/fixture.js';
 import { tables } from '../../services/registry/src/tables.js';
-import type { DecidedCase, RefusedCase, WarnedCase } from './case-schema.js';
+import { caseFileSchema, type DecidedCase, type Expectation, type RefusedCase, type WarnedCase } from './case-schema.js';
 import { differences, matches } from './compare.js';
 import { Picture } from './picture.js';
 import { fileOf, judgedBy, policyDocuments, readCaseFiles, storyOf, worldDocuments } from './read-cases.js';
@@ -13,6 +13,10 @@ import { fileOf, judgedBy, policyDocuments, readCaseFiles, storyOf, worldDocumen
 const CASES_MIN = 150;
 
 const files = readCaseFiles();
+const all = files.flatMap(({ cases }) => cases);
+const total = all.length;
+const pure = all.filter((one): one is DecidedCase => 'only' in one && one.only === 'pure');
+const JUDGED = { deployment: 'checkout', environment: 'production', tag: '1.2.1' };
 
 describe('the conformance cases, against the pure evaluator', () => {
   for (const { topic, file, cases } of files) {
@@ -33,11 +37,34 @@ describe('the conformance cases, against the pure evaluator', () => {
     expect(names.length).toBeGreaterThanOrEqual(CASES_MIN);
   });
 
-  it('that are not brought about in running services say why', () => {
-    const pure = files.flatMap(({ cases }) => cases).filter((one): one is DecidedCase => 'only' in one && one.only === 'pure');
+  it('would fail if anything were otherwise: the verdict, a sentence, a time, a target, a rule more', () => {
+    const picture = new Picture(worldDocuments({}), []);
+    picture.tell({ at: 0, publish: { deployment: 'checkout', tag: '1.2.1' } });
+    const decision = evaluate(picture.input(JUDGED), 0);
+    const answer = { decision, unblocks: [], targets: ['fra-1', 'par-1'] };
+    expect(
+      differences(answer, { verdict: 'allowed', targets: { 'par-1': 'allowed', 'fra-1': 'allowed' }, rules: [], onlyRules: true }),
+    ).toEqual([]);
+    for (const wrong of [
+      { verdict: 'waiting' },
+      { verdict: 'allowed', targets: { 'par-1': 'allowed' } },
+      { verdict: 'allowed', because: ['approval: 0 of 1'] },
+      { verdict: 'allowed', reevaluateAt: 1 },
+      { verdict: 'allowed', rules: [{ rule: 'approval', verdict: 'allowed' }] },
+      { verdict: 'allowed', obligations: { retry: { attempts: 2 } } },
+    ] as Expectation[])
+      expect(differences(answer, wrong)).toHaveLength(1);
+  });
+
+  it('with a misspelt key are refused', () => {
+    const misspelt = { case: 'x', teaches: 'something that is long enough', at: 'Mon 08:00', expect: { verdict: 'allowed', rule: [] } };
+    expect(caseFileSchema.safeParse({ topic: 't', about: 'a', cases: [misspelt] }).success).toBe(false);
+  });
+
+  it(`that are not brought about in running services (${pure.length} of ${total}) say why`, () => {
     for (const one of pure) expect(one.because ?? '').not.toBe('');
     // Few: the pure evaluator is not what runs.
-    expect(pure.length).toBeLessThan(CASES_MIN / 10);
+    expect(pure.length).toBeLessThan(total / 10);
   });
 });
 

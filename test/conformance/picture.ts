@@ -243,8 +243,7 @@ export class Picture {
   private override({ override: rule, of, in: environment, on, by, at, reason, until }: HappeningOf<'override'>): void {
     const { deployment } = of;
     this.overrides.push({
-      ...{ id: this.id(), deployment, version: this.version(of).id, rule, by: `user:${by}`, reason, at, expiresAt: until },
-      ...(environment === undefined ? {} : { environment }),
+      ...{ id: this.id(), deployment, environment, version: this.version(of).id, rule, by: `user:${by}`, reason, at, expiresAt: until },
       ...(on === undefined ? {} : { resource: on }),
     });
   }

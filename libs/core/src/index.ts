@@ -52,6 +52,7 @@ export * from './policy/match-targets.js';
 export * from './policy/overridable.js';
 export * from './policy/pins.js';
 export * from './policy/obligations.js';
+export * from './policy/pair-groups.js';
 export { bringAbout } from './policy/unblock/bring-about.js';
 export type { MissingFact } from './policy/unblock/missing-fact.js';
 export * from './policy/unblock/tell-unblock.js';

@@ -10,6 +10,9 @@ import { Overrides } from './facts-of-people/overrides.js';
 import { Pins } from './facts-of-people/pins.js';
 import { Explainer } from './explain/explainer.js';
 import { HistoryPruner } from './history/prune.js';
+import { tellHistory } from './history/tell-history.js';
+import { reportShadows } from './shadow/report.js';
+import { Simulator } from './simulate/simulator.js';
 import { State } from './state.js';
 
 /** The policy service: what may go. Hosted by Nest over NATS in production and by the simulation over a memory bus. */
@@ -24,12 +27,16 @@ export function createPolicy(deps: ServiceDeps): ServiceParts {
   const freezes = new Freezes(deps, state, ledger);
   const pins = new Pins(deps, state, ledger);
   const overrides = new Overrides(deps, state, ledger, decider, explainer);
+  const simulator = new Simulator(deps, state);
   const pruner = new HistoryPruner(deps.store);
   return {
     consumers: { 'EVT/policy': (batch) => consumer.take(batch) },
     operations: {
       'policy.explain': (request) => explainer.explain(request),
       'policy.decisions': (request) => explainer.decisions(request),
+      'policy.simulate': (request) => simulator.simulate(request),
+      'policy.shadow': (request) => reportShadows(deps, state, request),
+      'policy.history': (request) => tellHistory(deps, state, request),
       'policy.approve': (request, caller) => approvals.approve(request, caller),
       'policy.reject': (request, caller) => approvals.reject(request, caller),
       'policy.withdraw': (request, caller) => approvals.withdraw(request, caller),

@@ -3,6 +3,7 @@ import type { DecisionInput } from '../model/facts.js';
 import type { PolicyDoc } from '../model/policy.js';
 import { gates } from './applicable.js';
 import { evaluate } from './evaluate.js';
+import { pairGroups } from './pair-groups.js';
 import { earliest, reevaluated, worstVerdict } from './rule-result.js';
 
 /** What a shadow policy says of targets that got the same answers from it and from the gate. */
@@ -67,62 +68,50 @@ function resultOf(group: DecisionGroup, policy: string): PolicyResult | undefine
   return group.policies.find((one) => one.policy === policy);
 }
 
-/** Targets by the answers of both decisions. */
+/** Targets by the answers of both decisions, those aside that the policy does not concern. */
 function compare(input: DecisionInput, live: Decision, alone: Decision, policy: string): ShadowGroup[] {
-  const [only] = alone.groups;
-  if (live.groups.length <= 1 && alone.groups.length === 1) {
-    const result = only && resultOf(only, policy);
-    return result ? [groupOf([], live.groups[0]?.verdict ?? live.verdict, only, result, { rest: true, size: only.size })] : [];
-  }
-  const verdicts = groupFinder(live);
-  const answers = groupFinder(alone);
-  const found = new Map<string, { members: string[]; live: DecisionGroup; alone: DecisionGroup }>();
-  for (const { identifier } of input.targets) {
-    const [a, b] = [verdicts(identifier), answers(identifier)];
-    if (!a || !b) continue;
-    const key = `${a.verdict} ${alone.groups.indexOf(b)}`;
-    const group = found.get(key);
-    if (group) group.members.push(identifier);
-    else found.set(key, { members: [identifier], live: a, alone: b });
-  }
-  const concerned = [...found.values()].flatMap((group) => {
-    const result = resultOf(group.alone, policy);
-    return result ? [{ ...group, result }] : [];
+  const pairs = pairGroups(input.targets, live, alone);
+  const concerned = pairs.flatMap((pair) => {
+    const result = resultOf(pair.after, policy);
+    return result ? [{ ...pair, result }] : [];
   });
-  const all = concerned.reduce((sum, group) => sum + group.members.length, 0) === input.targets.length;
-  const largest = concerned.reduce((best, group) => Math.max(best, group.members.length), 0);
-  const rest = all ? concerned.find((group) => group.members.length === largest) : undefined;
-  return concerned.map((group) =>
-    groupOf(group === rest ? [] : group.members, group.live.verdict, group.alone, group.result, {
-      rest: group === rest,
-      size: group.members.length,
-    }),
-  );
+  const merged = new Map<string, ShadowGroup>();
+  for (const { before, after, result, ...members } of concerned) {
+    const group = groupOf(members, before.verdict, after, result);
+    const key = `${before.verdict} ${alone.groups.indexOf(after)}`;
+    const known = merged.get(key);
+    if (!known) merged.set(key, group);
+    else
+      merged.set(key, {
+        ...known,
+        size: known.size + group.size,
+        rest: known.rest || group.rest,
+        resources: [...known.resources, ...group.resources],
+      });
+  }
+  // Where some targets are not concerned, or one entry was made of several, all are named.
+  const all = concerned.length === pairs.length;
+  const rest = pairs.find((pair) => pair.rest);
+  return [...merged.values()].map((group) => {
+    if (!group.rest || (all && group.resources.length === 0)) return group;
+    if (all) return { ...group, resources: [] };
+    const named = new Set(pairs.flatMap((pair) => (pair === rest ? [] : pair.resources)));
+    const others = input.targets.map((target) => target.identifier).filter((identifier) => !named.has(identifier));
+    return { ...group, rest: false, resources: [...group.resources, ...others] };
+  });
 }
 
 function groupOf(
-  resources: string[],
+  members: Pick<ShadowGroup, 'resources' | 'rest' | 'size'>,
   live: Verdict,
   alone: DecisionGroup,
   result: PolicyResult,
-  members: Pick<ShadowGroup, 'rest' | 'size'>,
 ): ShadowGroup {
   // Pins, freezes and quarantine hold whatever the policies say: they are on both sides and never a disagreement.
   const verdict = worstVerdict([...alone.standing.map((one) => one.verdict), result.verdict]);
   const lets = verdict === 'allowed';
   const would = lets === (live === 'allowed') ? 'agree' : lets ? 'letGo' : 'hold';
-  return { resources, ...members, would, live, verdict, result };
-}
-
-/** The group of a decision in which a target is. */
-export function groupFinder(decision: Decision): (resource: string) => DecisionGroup | undefined {
-  const named = new Map<string, DecisionGroup>();
-  let rest: DecisionGroup | undefined;
-  for (const group of decision.groups) {
-    if (group.rest) rest = group;
-    else for (const resource of group.resources) named.set(resource, group);
-  }
-  return (resource) => named.get(resource) ?? rest;
+  return { ...members, would, live, verdict, result };
 }
 
 function becauseOf(groups: readonly ShadowGroup[]): string[] {

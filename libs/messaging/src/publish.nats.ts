@@ -7,7 +7,7 @@ import type { Outbound, Publisher } from './ports.js';
 import { ID_HEADER, makeHeaders } from './wire-headers.js';
 
 /*
- * Publishing into JetStream. Two or more messages for one stream go as one atomic batch, which costs one disk flush instead of one each.
+ * Publishing into JetStream. More than a few messages for one stream go as one atomic batch, which costs some disk flushes instead of one each.
  * The server takes no message ids inside a batch; so when the acknowledgement of one is lost, the last message's subject is looked
  * up, and if its latest message is ours, the whole batch is there, since it is stored as a whole or not at all. Should that look-up fail
  * as well, the batch is published again later, and the copies have the same `Slipway-Id`, by which every consumer's inbox knows them.
@@ -16,6 +16,8 @@ import { ID_HEADER, makeHeaders } from './wire-headers.js';
 
 /** The server's own limit. */
 export const BATCH_MAX = 1_000;
+/** An atomic batch costs as much as this many messages on their own, measured with `sync_interval: always`: 5 ms and 0.6 ms. */
+const SINGLES_MAX = 8;
 /** With many flushes queued an acknowledgement may take seconds. */
 const ACK_TIMEOUT_MS = 10_000;
 const LOOKUP_TIMEOUT_MS = 2_000;
@@ -58,7 +60,7 @@ function publishPlain(nc: NatsConnection, messages: readonly Outbound[], options
 async function publishToStream(nc: NatsConnection, stream: string, messages: readonly Outbound[], options: PublishOptions): Promise<void> {
   for (let from = 0; from < messages.length; from += BATCH_MAX) {
     const batch = messages.slice(from, from + BATCH_MAX);
-    if (batch.length === 1) await publishOne(nc, stream, batch[0] as Outbound, options);
+    if (batch.length <= SINGLES_MAX) await publishSingles(nc, stream, batch, options);
     else await publishBatch(nc, stream, batch, options);
   }
 }
@@ -92,6 +94,12 @@ function batchHeaders(message: Outbound, batch: { id: string; stream: string; n:
   made.set('Nats-Batch-Sequence', String(batch.n));
   if (batch.n === 1) made.set('Nats-Expected-Stream', batch.stream);
   return made;
+}
+
+/** Each on its own, all on their way at once; the server stores them in this order. Some may be stored when this throws: they are known by their ids. */
+async function publishSingles(nc: NatsConnection, stream: string, messages: readonly Outbound[], options: PublishOptions): Promise<void> {
+  const outcomes = await Promise.allSettled(messages.map((message) => publishOne(nc, stream, message, options)));
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
 /** One message with the server's own de-duplication. */

@@ -39,7 +39,8 @@ function shownOf(measurements: readonly Measurement[]): (Measurement | number)[]
 function measurementRow(one: Measurement | number, now: number, paint: Paint): string[] {
   if (typeof one === 'number') return ['', paint.dim(`…${one} more`)];
   const { at, result, value, message } = one;
-  const saw = value === undefined ? '' : JSON.stringify(value);
+  // Of an answer the headers would crowd out what matters; --output json has them.
+  const saw = value === undefined ? '' : JSON.stringify(value, (key, inner: unknown) => (key === 'headers' ? undefined : inner));
   const shown = saw.length > VALUE_LENGTH_MAX ? `${saw.slice(0, VALUE_LENGTH_MAX)}…` : saw;
   return ['', result, paint.dim([moment(at, now), message, shown].filter((part) => part).join('  '))];
 }

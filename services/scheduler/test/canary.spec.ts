@@ -30,6 +30,7 @@ describe('a canary at one target', () => {
     expect(await mesh.there()).toEqual({ runs: ['1.0.0 1 1 verified'], quarantined: [] });
     const [member] = (await mesh.rollout('1.1.0')).members;
     expect(member?.job).toMatchObject({ weight: 25, waits: { for: 'hold', sentence: 'canary 25 % holds 3m', until: wakeAt } });
+    expect((await mesh.rollout('1.1.0')).asks).toEqual(['slipway promote checkout -e production -v 1.1.0']);
     expect((await mesh.cell()).halfWay).toEqual([
       { version: '1.1.0', doing: 'canary 25 % holds 3m', count: 1, resource: 'host-1', until: wakeAt },
     ]);

@@ -9,8 +9,16 @@ export function asksForApproval(row: RolloutRow): number | undefined {
   return asked && waves[row.wave + 1]?.approve ? row.wave + 1 : undefined;
 }
 
+/** What is known of a rollout's members. */
+export interface Stands {
+  /** Jobs of which a person must say what became of them. */
+  uncertain?: readonly string[];
+  /** A version holds half way at a target. */
+  holds?: boolean;
+}
+
 /** What a person can do for a rollout that goes no further by itself: commands, exactly as they are typed. */
-export function asksOf(row: RolloutRow, uncertain: readonly string[] = []): string[] {
+export function asksOf(row: RolloutRow, { uncertain = [], holds = false }: Stands = {}): string[] {
   if (row.finishedAt !== undefined) return [];
   const where = `${row.deployment} -e ${row.environment} -v ${row.version}`;
   const asks = uncertain.map((job) => `slipway resolve ${job} --as succeeded|failed --reason <text>`);
@@ -24,7 +32,7 @@ export function asksOf(row: RolloutRow, uncertain: readonly string[] = []): stri
   }
   const next = row.wave < row.plan.waves.length - 1;
   const waits = row.waveDoneAt !== undefined || (row.because !== undefined && !/[jvb]/.test(row.members));
-  if (row.state === 'running' && next && waits && row.promoted === undefined) asks.push(`slipway promote ${where}`);
+  if (row.state === 'running' && (holds || (next && waits && row.promoted === undefined))) asks.push(`slipway promote ${where}`);
   if (asksForApproval(row) === 0) asks.push(`slipway promote ${where}`, `slipway abort ${where}`);
   return asks;
 }

@@ -1,7 +1,7 @@
 import type { ParsedRequestOf, RolloutView, StatusCell, Wait } from '@slipway/contracts';
 import type { Store, Tx } from '@slipway/persistence';
 import { jobTable, measurementTable, rolloutTable, type JobRow, type MeasurementRow, type RolloutRow } from '../tables.js';
-import { asksOf } from './asks.js';
+import { asksOf, type Stands } from './asks.js';
 import { doingOf } from './step-words.js';
 import { readQueues, waitOf } from './waits.js';
 
@@ -27,16 +27,16 @@ export async function showRollouts(
     const rows = await reader.find(rolloutTable, where, { orderBy: { createdAt: 'desc', id: 'desc' }, limit });
     const rollouts: RolloutView[] = [];
     for (const row of rows) {
-      const shown = members ? await membersOf(reader, row, now) : { members: [], uncertain: [] };
-      rollouts.push({ ...(headOf(row, shown.uncertain) as RolloutView), members: shown.members });
+      const shown = members ? await membersOf(reader, row, now) : { members: [], uncertain: [], holds: false };
+      rollouts.push({ ...(headOf(row, shown) as RolloutView), members: shown.members });
     }
     return { rollouts };
   });
 }
 
 /** Everything of a rollout but its members. */
-export function headOf(row: RolloutRow, uncertain: readonly string[] = []): NonNullable<StatusCell['rollout']> {
-  const asks = asksOf(row, uncertain);
+export function headOf(row: RolloutRow, stands: Stands = {}): NonNullable<StatusCell['rollout']> {
+  const asks = asksOf(row, stands);
   const { id, deployment, environment, version, state, wave, plan, createdAt } = row;
   const because = row.ending?.because ?? row.because;
   const count = (letters: string): number => [...row.members].filter((letter) => letters.includes(letter)).length;
@@ -67,8 +67,8 @@ export function headOf(row: RolloutRow, uncertain: readonly string[] = []): NonN
   };
 }
 
-/** The members, and the jobs of which a person must say what became of them. */
-async function membersOf(reader: Reader, row: RolloutRow, now: number): Promise<{ members: MemberView[]; uncertain: string[] }> {
+/** The members, the jobs of which a person must say what became of them, and whether a step holds. */
+async function membersOf(reader: Reader, row: RolloutRow, now: number): Promise<Required<Stands> & { members: MemberView[] }> {
   const jobs =
     row.plan.members.length > MEMBERS_SHOWN_MAX
       ? []
@@ -95,7 +95,8 @@ async function membersOf(reader: Reader, row: RolloutRow, now: number): Promise<
         : {}),
     };
   });
-  return { members, uncertain };
+  const holds = [...newest.values()].some((job) => job.held === 'hold' && job.kind !== 'retire');
+  return { members, uncertain, holds };
 }
 
 /** What a person watching wants of a job. */

@@ -36,7 +36,8 @@ type AtTargets = HappeningOf<'succeeded'> | HappeningOf<'failed'> | HappeningOf<
  */
 export class Picture {
   private readonly docs = new Map<string, object>();
-  private policies: object[] = [];
+  private policies: readonly object[] = [];
+  private read: Parsed | undefined;
   private readonly versions = new Map<string, Version>();
   private readonly facts = new Map<string, TargetFact>();
   /** What succeeded at a target, oldest first: where a rollback goes. */
@@ -56,8 +57,10 @@ export class Picture {
 
   tell(happening: Happening): void {
     if ('publish' in happening) this.publish(happening);
-    else if ('policies' in happening) this.policies = [...this.policyDocuments];
-    else if ('apply' in happening) this.lay(happening.apply);
+    else if ('policies' in happening) {
+      this.policies = this.policyDocuments;
+      this.read = undefined;
+    } else if ('apply' in happening) this.lay(happening.apply);
     else if ('started' in happening) this.release(happening, happening.started, 'started');
     else if ('succeeded' in happening) this.release(happening, happening.succeeded, 'succeeded');
     else if ('failed' in happening) this.release(happening, happening.failed, 'failed');
@@ -90,20 +93,12 @@ export class Picture {
 
   /** All that `evaluate` may read. */
   input(judged: Judged): DecisionInput {
-    const { documents, problems } = readDocuments([fileOf([...this.docs.values(), ...this.policies])]);
-    if (problems.length > 0) throw new Error(problems.map(({ path, message }) => `${path}: ${message}`).join('\n'));
-    const of = <T>(kind: string): T[] =>
-      documents.flatMap(({ written }) => (written.kind === kind && written.doc !== null ? [written.doc as T] : []));
-    const metrics = new Map(of<MetricSpec>('metric').map((metric) => [metric.name, metric]));
-    const deployments = of<WrittenDeployment>('deployment').map((written) => resolveDeployment(written, metrics, []));
-    const environments = of<EnvironmentDoc>('environment');
-    const resources = of<ResourceDoc>('resource').sort((a, b) => (a.identifier < b.identifier ? -1 : 1));
+    const { systems, deployments, environments, resources, policies } = this.parsed();
     const deployment = named(deployments, judged.deployment);
     const environment = named(environments, judged.environment);
-    const at = (d: DeploymentDoc, e: EnvironmentDoc): string[] => matchTargets(d, e, resources).resources;
-    const here = new Set(at(deployment, environment));
+    const here = new Set(this.targets(deployment, environment));
     return {
-      system: named(of<SystemDoc>('system'), environment.system),
+      system: named(systems, environment.system),
       deployment,
       environment,
       version: this.version({ deployment: judged.deployment, tag: judged.tag }),
@@ -111,10 +106,10 @@ export class Picture {
       targetFacts: this.facts,
       environments: environments
         .filter((one) => one.name !== environment.name && one.system === environment.system)
-        .map((one) => ({ environment: one, resources: at(deployment, one) })),
-      deployments: deployments.map((one) => ({ deployment: one, resources: at(one, environment) })),
+        .map((one) => ({ environment: one, resources: this.targets(deployment, one) })),
+      deployments: deployments.map((one) => ({ deployment: one, resources: this.targets(one, environment) })),
       versions: this.versions,
-      policies: of<WrittenPolicy>('policy').map((written): PolicyDoc => resolvePolicy(written, metrics)),
+      policies,
       approvals: this.approvals,
       overrides: this.overrides,
       freezes: this.freezes,
@@ -122,7 +117,17 @@ export class Picture {
     };
   }
 
+  private targets(deployment: DeploymentDoc, environment: EnvironmentDoc): string[] {
+    return matchTargets(deployment, environment, this.parsed().resources).resources;
+  }
+
+  /** The documents as they are applied now. */
+  private parsed(): Parsed {
+    return (this.read ??= parseDocuments([...this.docs.values(), ...this.policies]));
+  }
+
   private lay(documents: readonly object[]): void {
+    this.read = undefined;
     for (const document of documents) {
       const { kind, name, identifier, items } = document as { kind: string; name?: string; identifier?: string; items?: object[] };
       if (kind === 'Resources') this.lay((items ?? []).map((item) => ({ kind: 'Resource', ...item })));
@@ -255,12 +260,8 @@ export class Picture {
   }
 
   private resourcesOf(deployment: string, { in: environment, on }: { in: string; on?: string[] | undefined }): string[] {
-    const { targets } = this.input({
-      deployment,
-      environment,
-      tag: [...this.versions.values()].find((one) => one.deployment === deployment)?.tag ?? '',
-    });
-    const there = targets.map(({ identifier }) => identifier);
+    const { deployments, environments } = this.parsed();
+    const there = this.targets(named(deployments, deployment), named(environments, environment));
     for (const one of on ?? []) if (!there.includes(one)) throw new Error(`${one} is no target of ${deployment} in ${environment}`);
     return on ?? there;
   }
@@ -278,6 +279,29 @@ export class Picture {
   private id(): string {
     return `id-${(this.ids += 1)}`;
   }
+}
+
+interface Parsed {
+  systems: SystemDoc[];
+  deployments: DeploymentDoc[];
+  environments: EnvironmentDoc[];
+  resources: ResourceDoc[];
+  policies: PolicyDoc[];
+}
+
+function parseDocuments(all: readonly object[]): Parsed {
+  const { documents, problems } = readDocuments([fileOf(all)]);
+  if (problems.length > 0) throw new Error(problems.map(({ path, message }) => `${path}: ${message}`).join('\n'));
+  const of = <T>(kind: string): T[] =>
+    documents.flatMap(({ written }) => (written.kind === kind && written.doc !== null ? [written.doc as T] : []));
+  const metrics = new Map(of<MetricSpec>('metric').map((metric) => [metric.name, metric]));
+  return {
+    systems: of<SystemDoc>('system'),
+    deployments: of<WrittenDeployment>('deployment').map((written) => resolveDeployment(written, metrics, [])),
+    environments: of<EnvironmentDoc>('environment'),
+    resources: of<ResourceDoc>('resource').sort((a, b) => (a.identifier < b.identifier ? -1 : 1)),
+    policies: of<WrittenPolicy>('policy').map((written) => resolvePolicy(written, metrics)),
+  };
 }
 
 function named<T extends { name: string }>(docs: readonly T[], name: string): T {

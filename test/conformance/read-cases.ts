@@ -24,9 +24,11 @@ export function readCaseFiles(): NamedFile[] {
     });
 }
 
+let world: object[] | undefined;
+
 /** The documents of the world, with those of the case standing instead of, or beside, them. */
 export function worldDocuments(one: Pick<Case, 'documents'>): object[] {
-  const world = parseAllDocuments(readFileSync(join(FOLDER, 'world.yaml'), 'utf8')).map((document) => document.toJS() as object);
+  world ??= parseAllDocuments(readFileSync(join(FOLDER, 'world.yaml'), 'utf8')).map((document) => document.toJS() as object);
   const own = one.documents ?? [];
   const replaced = new Set(own.map(titleOf));
   return [...world.filter((document) => !replaced.has(titleOf(document))), ...own];

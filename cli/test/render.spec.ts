@@ -97,6 +97,16 @@ describe('slipway explain', () => {
     expect(text).toContain('ask: slipway retry checkout -e production -v 1.2.1');
   });
 
+  it('shows what shadow policies say, marked, beside the decision', () => {
+    const rules = [{ rule: 'window', verdict: 'waiting' as const, sentence: 'closed, opens Mon 09:00' }];
+    const result = { policy: 'quiet', verdict: 'waiting' as const, rules };
+    const groups = [
+      { resources: [], rest: true, size: 6, would: 'hold' as const, live: 'allowed' as const, verdict: 'waiting' as const, result },
+    ];
+    const text = renderExplanation({ ...explained(), shadow: [{ policy: 'quiet', targets: 6, because: [], groups }] }, NOW, NO_PAINT);
+    expect(text).toContain('  shadow policy quiet (never gates)  would hold 6 of 6\n    … window  closed, opens Mon 09:00\n');
+  });
+
   it('names the targets of each group when they are not alike', () => {
     const one = explained();
     const [group] = one.decision.groups;

@@ -1,6 +1,13 @@
 import type { Command } from 'commander';
 import type { Cli } from '../cli.js';
-import { renderExplanation } from '../render/explain.js';
+import { renderExplanation, renderPlaces, renderUnblock } from '../render/explain.js';
+
+interface ExplainOptions {
+  environment?: string;
+  resource?: string;
+  version?: string;
+  unblock: boolean;
+}
 
 /** `explain`, `approve`, `reject`, `withdraw`. */
 export function policyCommands(program: Command, cli: Cli): void {
@@ -11,14 +18,17 @@ export function policyCommands(program: Command, cli: Cli): void {
     .option('-e, --environment <name>')
     .option('-r, --resource <identifier>')
     .option('-v, --version <tag>')
-    .action(async (deployment: string, options: { environment?: string; resource?: string; version?: string }) => {
+    .option('--unblock', 'only the smallest set of what is missing, and the earliest time', false)
+    .action(async (deployment: string, { unblock, ...options }: ExplainOptions) => {
       await cli.run(async ({ requests, output, now }) => {
         const reply = await requests.ask('policy.explain', { deployment, ...options });
-        output.result(reply, () =>
-          reply.decisions.length === 0
-            ? `Nothing newer than what runs is there for ${deployment}.`
-            : reply.decisions.map((decision) => renderExplanation(decision, now(), output.paint)).join('\n\n'),
-        );
+        output.result(reply, () => {
+          if (reply.decisions.length === 0) return `Nothing newer than what runs is there for ${deployment}.`;
+          if (unblock) return reply.decisions.map((one) => renderUnblock(one, now(), output.paint)).join('\n\n');
+          const isShort = options.environment === undefined && options.resource === undefined && reply.decisions.length > 1;
+          if (isShort) return renderPlaces(reply.decisions, output.paint);
+          return reply.decisions.map((decision) => renderExplanation(decision, now(), output.paint)).join('\n\n');
+        });
       });
     });
 

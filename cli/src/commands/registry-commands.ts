@@ -1,9 +1,8 @@
-import { readFileSync, readdirSync, statSync } from 'node:fs';
-import { extname, join } from 'node:path';
 import type { DocumentChange, ReplyOf } from '@slipway/contracts';
 import { SlipwayError } from '@slipway/core';
 import type { Command } from 'commander';
 import type { Cli } from '../cli.js';
+import { DIFFERENT_EXIT_CODE, readDocuments } from '../documents.js';
 import { renderVariables } from '../render/variables.js';
 import { columns, type Paint } from '../terminal.js';
 
@@ -127,36 +126,6 @@ interface PublishOptions {
 
 /** A variable has no value that a release could be made with. */
 const FAILED_EXIT_CODE = 1;
-
-/** `diff` found something; distinct from every error's exit code. */
-const DIFFERENT_EXIT_CODE = 10;
-
-function readDocuments(paths: readonly string[]): { file: string; text: string }[] {
-  if (paths.length === 0) {
-    throw new SlipwayError({
-      code: 'cli.file.missing',
-      kind: 'invalid',
-      message: 'name the files or folders to apply: slipway apply -f mesh.yaml',
-    });
-  }
-  const files = paths.flatMap((path) => (path === '-' ? ['-'] : yamlFiles(path)));
-  return files.map((file) => ({ file: file === '-' ? 'stdin' : file, text: readFileSync(file === '-' ? 0 : file, 'utf8') }));
-}
-
-function yamlFiles(path: string): string[] {
-  try {
-    if (!statSync(path).isDirectory()) return [path];
-  } catch (error) {
-    throw new SlipwayError(
-      { code: 'cli.file.missing', kind: 'missing', message: `cannot read ${path}: no such file or folder` },
-      { cause: error },
-    );
-  }
-  return readdirSync(path)
-    .filter((name) => ['.yaml', '.yml'].includes(extname(name)))
-    .sort()
-    .map((name) => join(path, name));
-}
 
 function renderChanges(reply: ReplyOf<'registry.apply'>, paint: Paint, done: string): string {
   const changed = reply.changes.filter((change) => change.verb !== 'unchanged');

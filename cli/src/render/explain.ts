@@ -17,13 +17,86 @@ export function renderExplanation(explained: Explained, now: number, paint: Pain
   const count = `${decision.targets} ${decision.targets === 1 ? 'target' : 'targets'}${alike && decision.targets > 1 ? ', all alike' : ''}`;
   const lines = [`${pad(head, 64)} ${paint.dim(count)}`, ''];
   for (const group of decision.groups) {
-    if (!alike) lines.push(`${names(group)}: ${verdictWord(group.verdict, paint)}`);
+    if (!alike) lines.push(`${targetNames(group)}: ${verdictWord(group.verdict, paint)}`);
     lines.push(...renderGroup(group, paint), '');
   }
+  for (const shadow of explained.shadow) lines.push(...shadowLines(shadow, paint), '');
   const standing = rolloutLine(explained.rollout, now, paint);
   if (standing) lines.push(standing, '');
   lines.push(footer(unblocks, running, now));
   return lines.join('\n');
+}
+
+/** One line for each place: what a person asks who names no environment. */
+export function renderPlaces(decisions: readonly Explained[], paint: Paint): string {
+  const rows = decisions.map(({ decision, unblocks, rollout, shadow }) => {
+    const held = rollout && ['halted', 'paused', 'unknown'].includes(rollout.state) ? `rollout ${rollout.state}` : undefined;
+    const said =
+      held ??
+      (decision.verdict === 'allowed'
+        ? 'may go'
+        : `${decision.verdict === 'waiting' ? 'waits' : decision.verdict}: ${decision.because.join('; ')}`);
+    const disagrees = shadow.filter((one) => one.groups.some((group) => group.would !== 'agree')).map((one) => one.policy);
+    const more = [
+      ...(unblocks.length > 0 ? [`unblocks: ${unblocks.join('; ')}`] : []),
+      ...(disagrees.length > 0 ? [`shadow ${disagrees.join(', ')} disagrees`] : []),
+    ];
+    return [
+      `  ${paint.bold(decision.environment)}`,
+      decision.version,
+      `${mark(decision.verdict, paint)} ${said}`,
+      ...(more.length > 0 ? [paint.dim(more.join('; '))] : []),
+    ];
+  });
+  const [first] = decisions;
+  return [paint.bold(first?.decision.deployment ?? ''), columns(rows), paint.dim('all of it: -e <environment>')].join('\n');
+}
+
+/** The smallest set of missing facts, and the earliest time. */
+export function renderUnblock(explained: Explained, now: number, paint: Paint): string {
+  const { decision, unblock } = explained;
+  const head = `${paint.bold(`${decision.deployment} ${decision.version}`)} → ${decision.environment}`;
+  if (unblock.length === 0) return `${head}   ${paint.green('nothing is in the way')}`;
+  const lines = [head];
+  for (const group of unblock) {
+    if (unblock.length > 1 || decision.groups.length > 1) lines.push(targetNames(group));
+    if (!group.possible) {
+      lines.push(
+        `  ${paint.red('only another version, an override or another policy helps')}`,
+        ...group.because.map((one) => `    ${one}`),
+      );
+      continue;
+    }
+    const rows = group.needs.map(({ what, ask }) => [
+      paint.yellow('needs'),
+      what,
+      ...(ask === undefined ? [] : [paint.dim(`ask: ${ask}`)]),
+    ]);
+    if (group.needs.length === 0) rows.push([paint.yellow('needs'), 'nothing but time']);
+    const at = group.at !== undefined && group.at > now ? moment(group.at, now) : 'as soon as that is there';
+    lines.push(columns([...rows, [paint.yellow('earliest'), at]], '  '));
+  }
+  return lines.join('\n');
+}
+
+function shadowLines(shadow: Explained['shadow'][number], paint: Paint): string[] {
+  const count = (would: 'hold' | 'letGo'): number =>
+    shadow.groups.filter((group) => group.would === would).reduce((sum, group) => sum + group.size, 0);
+  const says = [
+    ...(count('hold') > 0 ? [paint.yellow(`would hold ${count('hold')} of ${shadow.targets}`)] : []),
+    ...(count('letGo') > 0 ? [paint.cyan(`would let go ${count('letGo')} of ${shadow.targets}`)] : []),
+  ];
+  const lines = [`  shadow policy ${paint.bold(shadow.policy)} ${paint.dim('(never gates)')}  ${says.join(', ') || 'says the same'}`];
+  const told = new Map(shadow.groups.map((group) => [JSON.stringify(group.result.rules), group.result.rules]));
+  for (const rules of told.values())
+    if (rules.length > 0)
+      lines.push(
+        columns(
+          rules.map((rule) => ruleRow(rule as RuleResult, paint).slice(0, 2)),
+          '    ',
+        ),
+      );
+  return lines;
 }
 
 function headline(decision: Decision): string {
@@ -39,10 +112,11 @@ function headline(decision: Decision): string {
   }
 }
 
-function names(group: DecisionGroup): string {
+/** `  par-1, par-2 and 7 more`. */
+export function targetNames(group: Pick<DecisionGroup, 'resources' | 'rest' | 'size'>): string {
   if (group.rest) return `  the other ${group.size} targets`;
   const shown = group.resources.slice(0, NAMED_TARGETS_MAX).join(', ');
-  return `  ${shown}${group.resources.length > NAMED_TARGETS_MAX ? ` and ${group.resources.length - NAMED_TARGETS_MAX} more` : ''}`;
+  return `  ${shown}${group.size > NAMED_TARGETS_MAX ? ` and ${group.size - NAMED_TARGETS_MAX} more` : ''}`;
 }
 
 function renderGroup(group: DecisionGroup, paint: Paint): string[] {

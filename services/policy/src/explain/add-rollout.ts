@@ -10,7 +10,7 @@ const SCHEDULER_TIMEOUT_MS = 1_500;
 const ROLLOUTS_READ = 20;
 
 /** Say what has become of the version's rollout in that environment: an allowed target may be held by it (halted, rolled back, a wave to come). */
-export async function addRollout(requests: Requests, explained: Explained): Promise<void> {
+export async function addRollout(requests: Requests, explained: Explained, resource?: string): Promise<void> {
   const { deployment, environment, version } = explained.decision;
   try {
     const { rollouts } = await requests.ask(
@@ -21,7 +21,7 @@ export async function addRollout(requests: Requests, explained: Explained): Prom
     const rollout = rollouts.find((one) => one.version === version);
     if (!rollout) return;
     const { id, state, because, wakeAt, waves, wave, members, renewal, asks } = rollout;
-    const waiting = members.filter((member) => member.job?.waits !== undefined);
+    const waiting = members.filter((member) => member.job?.waits !== undefined && (resource === undefined || member.resource === resource));
     const [first] = waiting;
     explained.rollout = {
       id,

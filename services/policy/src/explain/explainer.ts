@@ -33,7 +33,7 @@ export class Explainer {
 
   async explain(request: ParsedRequestOf<'policy.explain'>): Promise<ReplyOf<'policy.explain'>> {
     const { decisions } = await this.judge(request);
-    await Promise.all(decisions.map((one) => addRollout(this.deps.requests, one)));
+    await Promise.all(decisions.map((one) => addRollout(this.deps.requests, one, request.resource)));
     return { decisions };
   }
 

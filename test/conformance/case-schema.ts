@@ -133,6 +133,9 @@ const warned = refused.omit({ refused: true }).extend({
   warns: z.array(z.string()).min(1),
 });
 
+/** What happened, and when it is looked at: the situations of docs/rules. */
+export const storySchema = z.strictObject({ history: z.array(happening).optional(), at: time });
+
 export const caseFileSchema = z.strictObject({
   topic: z.string(),
   about: z.string(),

@@ -1,6 +1,7 @@
 import type { ReplyOf } from '@slipway/contracts';
-import type { Decision, DecisionGroup, RuleResult, Verdict, WithinStrategy } from '@slipway/core';
+import type { Decision, DecisionGroup, RuleResult, Verdict } from '@slipway/core';
 import { columns, pad, type Paint } from '../terminal.js';
+import { renderObligations } from './obligations.js';
 import { waitsFor } from './waits.js';
 import { moment, span } from './when.js';
 
@@ -140,7 +141,7 @@ function renderGroup(group: DecisionGroup, paint: Paint): string[] {
       );
   }
   if (group.policies.length === 0 && group.standing.length === 0) lines.push('  no policy concerns it');
-  lines.push(`  then  ${obligations(group)}`);
+  lines.push(`  then  ${renderObligations(group.obligations)}`);
   return lines;
 }
 
@@ -167,35 +168,6 @@ export function mark(verdict: Verdict, paint: Paint): string {
 
 function verdictWord(verdict: Verdict, paint: Paint): string {
   return verdict === 'allowed' ? paint.green(verdict) : verdict === 'waiting' ? paint.yellow(verdict) : paint.red(verdict);
-}
-
-function obligations(group: DecisionGroup): string {
-  const { gradualRollout, verification, rollback } = group.obligations;
-  const across = gradualRollout.across;
-  const parts: string[] = [];
-  switch (across.type) {
-    case 'allAtOnce':
-      parts.push('all at once');
-      break;
-    case 'linear':
-      parts.push(`one every ${span(across.everyMs)}`);
-      break;
-    case 'linearNormalized':
-      parts.push(`spread over ${span(across.withinMs)}`);
-      break;
-    case 'waves':
-      parts.push(`in ${across.waves.length} waves (${across.waves.map((wave) => wave.name).join(', ')})`);
-      break;
-  }
-  if (gradualRollout.within) parts.push(withinTarget(gradualRollout.within));
-  if (verification.length > 0) parts.push(`verified by ${verification.map((metric) => metric.name).join(', ')}`);
-  if (rollback) parts.push(`rolled back on ${rollback.on.join(' or ')} (${rollback.scope})`);
-  return parts.join(', ');
-}
-
-function withinTarget(within: WithinStrategy): string {
-  if (within.type === 'canary') return `each by canary at ${within.steps.map((step) => `${step.weight} %`).join(', ')}`;
-  return `each to its idle slot${within.preview ? ', previewed' : ''}, then switched, the old slot kept ${span(within.keepOldMs)}`;
 }
 
 /** What the rollout itself adds to the rules' answer. */

@@ -1,6 +1,6 @@
 import type { SimulatedChange } from '@slipway/contracts';
 import { evaluate, pairGroups, reasonsOf, tellUnblock, unblock } from '@slipway/core';
-import type { Decision, DecisionGroup, DecisionInput, Obligations, PolicyDoc, Version } from '@slipway/core';
+import type { Decision, DecisionGroup, DecisionInput, Obligations, PairedGroup, PolicyDoc, Version } from '@slipway/core';
 
 /** Targets that an entry names. */
 export const NAMED_MAX = 100;
@@ -24,7 +24,8 @@ function compare(input: DecisionInput, before: Decision | undefined, after: Deci
   let unblocks: string[] | undefined;
   const told = (): string[] => (unblocks ??= tellUnblock(unblock(input, after), input));
   const changes: SimulatedChange[] = [];
-  for (const pair of pairGroups(input.targets, before ?? after, after)) {
+  const pairs = pairGroups(input.targets, before ?? after, after);
+  for (const pair of pairs) {
     const was = before && saidBy(pair.before);
     const will = saidBy(pair.after);
     const how = before ? obligationsThatDiffer(pair.before.obligations, pair.after.obligations) : [];
@@ -34,8 +35,7 @@ function compare(input: DecisionInput, before: Decision | undefined, after: Deci
       deployment: input.deployment.name,
       environment: input.environment.name,
       version: input.version.tag,
-      resources: pair.resources.slice(0, NAMED_MAX),
-      rest: pair.rest,
+      ...membersOf(pair, pairs, input),
       size: pair.size,
       ...(was ? { before: was } : {}),
       after: will,
@@ -45,6 +45,19 @@ function compare(input: DecisionInput, before: Decision | undefined, after: Deci
     });
   }
   return changes;
+}
+
+/** What does not change is left out, so that the rest is named unless it is all. */
+function membersOf(
+  pair: PairedGroup,
+  pairs: readonly PairedGroup[],
+  { targets }: DecisionInput,
+): Pick<SimulatedChange, 'resources' | 'rest'> {
+  if (!pair.rest) return { resources: pair.resources.slice(0, NAMED_MAX), rest: false };
+  if (pair.size === targets.length) return { resources: [], rest: true };
+  const others = new Set(pairs.flatMap((one) => one.resources));
+  const mine = targets.filter((target) => !others.has(target.identifier)).slice(0, NAMED_MAX);
+  return { resources: mine.map((target) => target.identifier), rest: false };
 }
 
 function saidBy(group: DecisionGroup): SimulatedChange['after'] {

@@ -1,4 +1,4 @@
-import type { DecisionRow, JobRow, RolloutRow, TargetRow } from '../../services/scheduler/src/tables.js';
+import type { DecisionRow, JobRow, ReleaseRow, RolloutRow, TargetRow } from '../../services/scheduler/src/tables.js';
 import type { World } from './world.js';
 
 /*
@@ -6,7 +6,7 @@ import type { World } from './world.js';
  * themselves have must be what the scheduler says of them.
  */
 
-type Tables = { jobs: JobRow[]; rollouts: RolloutRow[]; decisions: DecisionRow[]; targets: TargetRow[] };
+type Tables = { jobs: JobRow[]; rollouts: RolloutRow[]; decisions: DecisionRow[]; targets: TargetRow[]; releases: ReleaseRow[] };
 
 const isAt = (a: { deployment: string; environment: string; resource: string }) => (b: typeof a) =>
   a.deployment === b.deployment && a.environment === b.environment && a.resource === b.resource;
@@ -34,6 +34,8 @@ export function strayed(world: World, tables: Tables): string[] {
     // What an unknown job has done nobody can say; what could not be moved back is left to people, and said.
     if (own.some((job) => job.state === 'unknown') || target.halted !== undefined) continue;
     const { running, beside } = world.site.places.at(`${target.deployment}/${target.resource}`);
+    // Where a host was removed nobody moves anything any more.
+    if (tables.releases.some((release) => isAt(target)(release) && release.because?.includes('no release target any more'))) continue;
     const name = `${target.deployment} on ${target.resource}`;
     if (target.version !== undefined && running !== target.version)
       problems.push(`I13: ${name} runs ${running}, and the scheduler says ${target.version}`);

@@ -75,7 +75,10 @@ export class Invariants {
       const before = this.jobs.get(job.id);
       if (before) this.checkStep(job, before);
       if (job.state === 'dispatched' && before?.state !== 'dispatched') this.people.sees(job);
-      if (job.state === 'claimed' && (before?.epoch ?? 0) < job.epoch) this.grants.set(`${job.id} ${job.agent}`, this.world.clockwork.now);
+      if (job.state === 'claimed' && (before?.epoch ?? 0) < job.epoch) {
+        this.grants.set(`${job.id} ${job.agent}`, this.world.clockwork.now);
+        if (!this.firstGrants.has(job.id)) this.firstGrants.set(job.id, this.world.clockwork.now);
+      }
       if (HELD.includes(job.state)) {
         const target = `${job.deployment}/${job.environment}/${job.resource}`;
         if (held.has(target)) this.broken('I1', `jobs ${held.get(target)} and ${job.id} are both live at ${target}`);
@@ -111,14 +114,20 @@ export class Invariants {
   /** I2, I11: who starts it was granted it while the gates of production allowed this version, as far as the world outside knows. */
   private checkGate(start: Start, job: JobRow): void {
     const { deployment, version, environment } = job;
+    const granted = this.grants.get(`${job.id} ${start.agent}`);
+    if (granted !== undefined)
+      for (const wrong of this.people.words.against({ job, at: granted, first: this.firstGrants.get(job.id) ?? granted }))
+        this.broken(wrong.slice(0, wrong.indexOf(':')), `${start.run}: ${wrong.slice(wrong.indexOf(':') + 2)}`);
     // What is cleaned up after a version has come needs no approval.
     if (job.rollback || environment !== 'production' || job.kind === 'retire') return;
-    if (!this.people.approved.has(`${deployment}/${version}`))
+    const skips = granted !== undefined && this.people.words.skipsApproval(deployment, version, granted);
+    if (!skips && !this.people.approved.has(`${deployment}/${version}`))
       this.broken('I2', `${start.run} began ${deployment} ${version} in production and nobody approved it`);
     const grantedAt = this.grants.get(`${job.id} ${start.agent}`);
     if (grantedAt === undefined) return this.broken('I2', `${start.run} was started by ${start.agent}, to whom it was never granted`);
     for (const w of this.people.withdrawals) {
-      if (w.deployment !== deployment || w.version !== version || w.at >= grantedAt || (w.until ?? Infinity) <= grantedAt) continue;
+      if (skips || w.deployment !== deployment || w.version !== version || w.at >= grantedAt || (w.until ?? Infinity) <= grantedAt)
+        continue;
       this.broken(
         'I11',
         `${start.run} (${deployment} ${version}) was granted to ${start.agent} ${grantedAt - w.at} ms after its approval was taken back, and began`,
@@ -133,6 +142,8 @@ export class Invariants {
   }
   /** When which agent was granted which job last. */
   private readonly grants = new Map<string, number>();
+  /** … and when each job first. */
+  private readonly firstGrants = new Map<string, number>();
 
   private checkRollout(rollout: RolloutRow): void {
     const before = this.rollouts.get(rollout.id);
@@ -180,6 +191,7 @@ export class Invariants {
       );
       if (!verified) this.broken('I9', `${start.run} takes ${at} back to ${start.version}, which was never verified there`);
     } else if (own && target?.versionSequence !== undefined && own.versionSequence < target.versionSequence) {
+      if (this.people.words.mayBePinned(job, this.grants.get(`${job.id} ${start.agent}`) ?? this.world.clockwork.now)) return;
       this.broken('I8', `${start.run} moves ${at} from version ${target.version} back to ${start.version}`);
     }
   }

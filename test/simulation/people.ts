@@ -1,5 +1,6 @@
 import type { OperationName, RequestOf } from '@slipway/contracts';
-import { hostDocument } from './scenario.js';
+import { baseDocument, hostDocument, settingsDocument } from './scenario.js';
+import { Words, type Speaking } from './words.js';
 import type { World } from './world.js';
 
 /** What a person took back, with when it was acknowledged: nothing of it starts afterwards (I11). */
@@ -20,12 +21,16 @@ export class People {
   readonly acknowledged: { deployment: string; version: string }[] = [];
   readonly wavering = new Set<string>();
   readonly published: { deployment: string; tag: string }[] = [];
+  /** Freezes, pins, overrides, versions stopped. */
+  readonly words: Words;
   done = false;
   /** Asked, not yet answered. */
   private readonly approving: { deployment: string; version: string }[] = [];
   private busy = 0;
 
-  constructor(private readonly world: World) {}
+  constructor(private readonly world: World) {
+    this.words = new Words(world);
+  }
 
   start(): void {
     const { world } = this;
@@ -38,12 +43,18 @@ export class People {
       });
     }
     if (world.random.chance(0.4)) this.at(begun + world.random.between(10_000, 150_000), () => this.changeHosts());
+    const values = world.random.chance(0.4) ? world.random.between(1, 3) : 0;
+    for (let i = 1; i <= values; i++) this.at(begun + world.random.between(20_000, 170_000), () => this.changeValue(i));
     const commands = world.random.between(0, 4);
     for (let i = 0; i < commands; i++) this.at(begun + world.random.between(20_000, world.scenario.troubledMs), () => this.command());
+    const words = world.random.between(0, 4);
+    for (let i = 0; i < words; i++) this.at(begun + world.random.between(5_000, world.scenario.troubledMs), () => this.speak());
   }
 
   /** A job is offered to agents: the moment at which taking an approval back matters most. */
   sees(job: { deployment: string; environment: string; version: string; rollback: boolean; kind: string }): void {
+    if (job.kind !== 'verify' && this.world.random.chance(0.04))
+      this.at(this.world.clockwork.now, () => this.words.sayAgainst(job, this.speaking()));
     if (job.environment !== 'production' || job.rollback || job.kind === 'verify' || !this.world.random.chance(0.1)) return;
     const { deployment, environment, version } = job;
     this.at(this.world.clockwork.now, () =>
@@ -111,6 +122,18 @@ export class People {
     }
   }
 
+  private speak(): Promise<void> {
+    return this.words.say(this.speaking());
+  }
+
+  private speaking(): Speaking {
+    return {
+      ask: (operation, request, tries) => this.ask(operation, request, tries),
+      pause: (ms) => this.pause(ms),
+      published: this.published,
+    };
+  }
+
   private async command(): Promise<void> {
     const { random, scenario } = this.world;
     const place = { deployment: random.pick(scenario.deployments), environment: random.pick(['staging', 'production']) };
@@ -137,6 +160,19 @@ export class People {
     if (random.chance(0.5)) return;
     const leaves = random.pick(scenario.hosts.production);
     await this.ask('registry.apply', { files: [{ file: 'less.yaml', text: `kind: Resource\nidentifier: ${leaves}\nstate: absent\n` }] });
+  }
+
+  /** A variable set comes, changes or goes, or a resource changes that all hosts relate to: what runs is released anew where it differs. */
+  private async changeValue(nth: number): Promise<void> {
+    const { random } = this.world;
+    const environment = random.pick(['staging', 'production']);
+    const text = random.pick([
+      baseDocument(`level-${nth}`),
+      settingsDocument(environment, `setting-${nth}`),
+      settingsDocument(environment, `setting-${nth}`),
+      settingsDocument(environment, undefined),
+    ]);
+    await this.ask('registry.apply', { files: [{ file: 'values.yaml', text }] });
   }
 
   private async cancelJob(place: { deployment: string; environment: string }): Promise<void> {

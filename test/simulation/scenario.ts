@@ -41,7 +41,21 @@ identifier: ${name}
 type: host
 metadata: { stage: ${stage} }
 config: { address: "${name}" }
+relations: { base: base }
 `;
+
+/** What all hosts relate to: a change of it concerns each of them. */
+export const baseDocument = (level: string): string => `kind: Resource
+identifier: base
+type: base
+config: { level: ${level} }
+`;
+
+/** Gives a value in one environment; absent when there is none to give. */
+export const settingsDocument = (environment: string, setting: string | undefined): string =>
+  setting === undefined
+    ? 'kind: VariableSet\nname: settings\nstate: absent\n'
+    : `kind: VariableSet\nname: settings\nselector: environment.name == "${environment}"\nvariables: { setting: ${setting} }\n`;
 
 const environment = (name: string): string => `kind: Environment
 name: ${name}
@@ -57,6 +71,10 @@ pool: "{{ resource.metadata.stage }}"
 executor:
   type: sim
   host: "{{ resource.identifier }}"
+  setting: "{{ variables.setting }}"
+variables:
+  setting: { type: string, default: plain }
+  level: { type: string, default: "{{ relations.base.config.level }}" }
 verification:
   - metric: health
     provider:
@@ -91,6 +109,7 @@ export function drawScenario(random: Random): Scenario {
   const staging = [random.pick([undefined, 'gradualRollout: { maxInFlight: 1 }']), random.pick(ROLLBACKS), random.pick(RETRIES)];
   const documents = [
     'kind: System\nname: shop\n',
+    baseDocument('low'),
     environment('staging'),
     environment('production'),
     ...deployments.map(deployment),

@@ -17,6 +17,7 @@ import {
   type TargetRow,
 } from '../../services/scheduler/src/tables.js';
 import { strayed, waitingHalfWay } from './half-way.js';
+import { outdated } from './outdated.js';
 import type { People } from './people.js';
 import type { World } from './world.js';
 
@@ -33,6 +34,7 @@ export function unsettled(world: World): string[] {
     rollouts: tables[rolloutTable.name] as RolloutRow[],
     decisions: tables[decisionTable.name] as DecisionRow[],
     targets: tables[targetTable.name] as TargetRow[],
+    releases: tables[releaseTable.name] as ReleaseRow[],
   };
   const behindUnknown = [...waitingBehindUnknown(tables), ...waitingHalfWay(halfWay)];
   for (const job of tables[jobTable.name] as JobRow[]) {
@@ -57,7 +59,7 @@ export function unsettled(world: World): string[] {
   }
   for (const [name, store] of world.stores)
     if (store.outbox('unsent').length > 0) problems.push(`I13: ${name} has messages that were never sent`);
-  problems.push(...behind(world, tables), ...strayed(world, halfWay));
+  problems.push(...behind(world, tables), ...outdated(world, tables), ...strayed(world, halfWay));
   return problems;
 }
 

@@ -44,7 +44,8 @@ async function lookAgain(work: Work, place: Place): Promise<void> {
   const held = await work.tx.find(jobTable, { ...place, held: { not: null } }, { orderBy: { queuedAt: 'asc', id: 'asc' }, limit: 1_000 });
   await admitJobs(
     work,
-    work.jobs.loaded(held).filter((row) => row.held !== undefined),
+    // A step that only waits for its time wakes by itself.
+    work.jobs.loaded(held).filter((row) => row.held !== undefined && row.held !== 'hold'),
   );
   for (const row of await work.loadRolloutsOf(place, { open: true }))
     if (row.finishedAt === undefined && row.members.includes('.')) work.rolloutEvents.push({ id: row.id, event: { type: 'time' } });

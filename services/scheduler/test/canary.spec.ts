@@ -1,17 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { canary, onFailure, Sequences, within } from './sequences.js';
-
-const steps = within(canary);
-
-/** 1.0.0 runs, and 1.1.0 holds at 25 %. */
-async function halfWay(more = steps): Promise<Sequences> {
-  const mesh = await new Sequences().begin();
-  await mesh.bring('1.0.0', more);
-  await mesh.release('1.1.0', more);
-  await mesh.work();
-  expect(await mesh.told('1.1.0')).toEqual(['deploy 0 succeeded', 'shift 25 succeeded', 'verify 25 held: hold']);
-  return mesh;
-}
+import { health } from './mesh.js';
+import { canary, executor, halfWay, onFailure, Sequences, steps, within } from './sequences.js';
 
 describe('a canary at one target', () => {
   it('goes to all at once where nothing runs yet', async () => {
@@ -163,150 +152,6 @@ describe('a canary at one target', () => {
   });
 });
 
-describe('people and gates in the middle of a canary', () => {
-  it('pause holds the next step, resume lets it go', async () => {
-    const mesh = await halfWay();
-    await mesh.command('pause', { reason: 'the graphs look odd' });
-    await mesh.pass(180_000);
-    await mesh.work();
-    expect((await mesh.told('1.1.0')).at(-1)).toBe('shift 100 held: paused');
-    const [member] = (await mesh.rollout('1.1.0')).members;
-    expect(member?.job?.waits?.sentence).toContain('paused by user:ada: the graphs look odd');
-    await mesh.command('resume');
-    await mesh.work();
-    expect((await mesh.rollout('1.1.0')).state).toBe('completed');
-  });
-
-  it('pause takes a step back that is offered and not begun', async () => {
-    const mesh = await halfWay();
-    await mesh.pass(180_000);
-    await mesh.run((await mesh.offered())[0]!);
-    const [shift] = await mesh.offered();
-    expect(shift?.kind).toBe('shift');
-    await mesh.command('pause');
-    expect(await mesh.claim('anna', shift!.id)).toMatchObject({ granted: false });
-    expect((await mesh.told('1.1.0')).at(-1)).toBe('shift 100 held: paused');
-    await mesh.command('resume');
-    await mesh.work();
-    expect((await mesh.rollout('1.1.0')).state).toBe('completed');
-  });
-
-  it('I11: no step starts while a gate is closed; the weight stays, and goes on when it opens', async () => {
-    const mesh = await halfWay();
-    await mesh.decide(mesh.decision('1.1.0', 'waiting', steps));
-    await mesh.pass(180_000);
-    await mesh.work();
-    expect((await mesh.told('1.1.0')).at(-1)).toBe('shift 100 held: gate');
-    expect((await mesh.rollout('1.1.0')).members[0]?.job?.waits?.sentence).toContain('approval: 0 of 1 from releasers');
-    await mesh.decide(mesh.decision('1.1.0', 'allowed', steps));
-    await mesh.work();
-    expect((await mesh.rollout('1.1.0')).state).toBe('completed');
-  });
-
-  it('I11: a decision that comes between offer and claim of a step is enough to deny', async () => {
-    const mesh = await halfWay();
-    await mesh.pass(180_000);
-    await mesh.run((await mesh.offered())[0]!);
-    const [shift] = await mesh.offered();
-    await mesh.decide(mesh.decision('1.1.0', 'denied', steps));
-    expect(await mesh.claim('anna', shift!.id)).toMatchObject({ granted: false });
-    expect((await mesh.told('1.1.0')).at(-1)).toBe('shift 100 held: gate');
-  });
-
-  it('abort shifts it back to 0, and it does not come again by itself', async () => {
-    const mesh = await halfWay();
-    await mesh.command('abort', { reason: 'not today' });
-    expect((await mesh.told('1.1.0')).slice(2)).toEqual(['verify 25 cancelled', 'back: shift 0 dispatched']);
-    expect((await mesh.rollout('1.1.0')).state).toBe('running');
-    await mesh.work();
-    expect((await mesh.rollout('1.1.0')).state).toBe('cancelled');
-    await mesh.decide(mesh.decision('1.1.0', 'allowed', steps));
-    await mesh.work();
-    expect(await mesh.there()).toEqual({ runs: ['1.0.0 1 1 verified'], quarantined: ['1.1.0 host-1'] });
-  });
-
-  it('abort while a step runs lets it finish, and then shifts back', async () => {
-    const mesh = await halfWay();
-    await mesh.pass(180_000);
-    const [look] = await mesh.offered();
-    const grant = await mesh.granted('anna', look!.id);
-    await mesh.command('abort');
-    expect(await mesh.renew('anna', look!.id, grant.epoch)).toMatchObject({ go: 'cancel' });
-    await mesh.report('anna', look!.id, { verb: 'cancelled', epoch: grant.epoch, n: 1 });
-    await mesh.work();
-    expect((await mesh.told('1.1.0')).at(-1)).toBe('back: shift 0 succeeded');
-    expect((await mesh.rollout('1.1.0')).state).toBe('cancelled');
-  });
-
-  it('a rejected version is shifted back to 0', async () => {
-    const mesh = await halfWay();
-    const version = {
-      ...{ id: 'v-1.1.0', deployment: 'checkout', tag: '1.1.0', name: '1.1.0', sequence: 2, createdAt: mesh.now },
-      ...{ config: {}, metadata: {}, dependsOn: [], status: 'rejected' as const },
-    };
-    await mesh.inventory({ kind: 'version', name: '1.1.0', doc: version });
-    await mesh.work();
-    expect((await mesh.told('1.1.0')).slice(2)).toEqual(['verify 25 cancelled', 'back: shift 0 succeeded']);
-    expect(await mesh.there()).toMatchObject({ runs: ['1.0.0 1 1 verified'] });
-  });
-
-  it('a rollback by hand shifts it back to 0, of the rollout and of the one target', async () => {
-    for (const more of [{}, { resource: 'host-1' }]) {
-      const mesh = await halfWay();
-      await mesh.command('rollback', more);
-      await mesh.work();
-      expect((await mesh.told('1.1.0')).slice(2)).toEqual(['verify 25 cancelled', 'back: shift 0 succeeded']);
-      expect(await mesh.there()).toEqual({ runs: ['1.0.0 1 1 verified'], quarantined: ['1.1.0 host-1'] });
-    }
-  });
-
-  it('promote ends the hold, and promote --all every later one; what is measured is measured all the same', async () => {
-    const mesh = await halfWay();
-    await mesh.command('promote');
-    await mesh.work();
-    expect((await mesh.told('1.1.0')).at(-1)).toBe('verify 100 succeeded');
-    await mesh.release('1.2.0', steps);
-    await mesh.command('promote', { all: true });
-    await mesh.work();
-    expect(await mesh.told('1.2.0')).toContain('verify 25 succeeded');
-    expect((await mesh.rollout('1.2.0')).state).toBe('completed');
-  });
-
-  it('a newer version takes its place in the hold: the canary is shifted back, unharmed, and the newer one enters', async () => {
-    const mesh = await halfWay();
-    await mesh.release('1.2.0', steps);
-    await mesh.work();
-    expect((await mesh.told('1.1.0')).slice(2)).toEqual(['verify 25 cancelled', 'back: shift 0 succeeded']);
-    expect((await mesh.rollout('1.1.0')).state).toBe('superseded');
-    expect((await mesh.told('1.2.0')).at(-1)).toBe('verify 25 held: hold');
-    expect(await mesh.there()).toEqual({ runs: ['1.0.0 1 1 verified'], quarantined: [] });
-    // The one that was superseded may still come, should the newer one turn out bad.
-    await mesh.pass(180_000);
-    await mesh.work({ measure: () => 'failed' });
-    await mesh.decide(mesh.decision('1.1.0', 'allowed', steps));
-    await mesh.work();
-    await mesh.pass(180_000);
-    await mesh.work();
-    expect(await mesh.there()).toEqual({ runs: ['1.1.0 1 1 verified'], quarantined: ['1.2.0 host-1'] });
-  });
-
-  it('a newer version waits for a step that runs', async () => {
-    const mesh = await halfWay();
-    await mesh.pass(180_000);
-    await mesh.run((await mesh.offered())[0]!);
-    const [shift] = await mesh.offered();
-    const { epoch } = await mesh.granted('anna', shift!.id);
-    await mesh.release('1.2.0', steps);
-    expect(await mesh.told('1.2.0')).toEqual([]);
-    await mesh.report('anna', shift!.id, { verb: 'succeeded', epoch, n: 1 });
-    await mesh.work();
-    expect((await mesh.told('1.1.0')).at(-1)).toBe('verify 100 succeeded');
-    await mesh.pass(61_000);
-    await mesh.work();
-    expect((await mesh.told('1.2.0')).at(-1)).toBe('verify 25 held: hold');
-  });
-});
-
 describe('faults in the middle of a canary', () => {
   it('a lost agent: another one looks, and where nothing had begun the step waits anew for its gate', async () => {
     const mesh = await halfWay();
@@ -374,5 +219,78 @@ describe('faults in the middle of a canary', () => {
     await mesh.pass(5_000);
     await mesh.work({ deploy: once });
     expect(await mesh.told('1.1.0')).toEqual(['deploy 0 succeeded', 'shift 25 succeeded', 'verify 25 held: hold']);
+  });
+});
+
+describe('what changes around a canary', () => {
+  it('a target that was removed leaves the rollout, and nobody takes anything further or back there', async () => {
+    const mesh = await new Sequences({ hosts: 2 }).begin();
+    await mesh.bring('1.0.0', steps);
+    await mesh.release('1.1.0', steps);
+    await mesh.work();
+    await mesh.inventory(
+      {
+        kind: 'targets',
+        name: 'checkout/production',
+        doc: { deployment: 'checkout', environment: 'production', added: [], removed: ['host-1'] },
+      },
+      { kind: 'resource', name: 'host-1', doc: null },
+    );
+    expect([...(await mesh.letters('1.1.0'))].sort().join('')).toBe('jx');
+    await mesh.decide(mesh.decision('1.1.0', 'allowed', steps));
+    await mesh.pass(180_000);
+    await mesh.work();
+    expect((await mesh.rollout('1.1.0')).state).toBe('completed');
+    expect((await mesh.jobs({ resource: 'host-1', version: '1.1.0' })).at(-1)).toMatchObject({ kind: 'verify', state: 'cancelled' });
+  });
+
+  it('a deployment that has lost its metrics goes on like one that never had any', async () => {
+    const own = { ...steps, verification: [] };
+    const mesh = await new Sequences({ verification: [health] }).begin();
+    await mesh.bring('1.0.0', own);
+    await mesh.release('1.1.0', own);
+    await mesh.work();
+    const variables = { port: { type: 'integer', default: 8080 } };
+    const doc = { name: 'checkout', system: 'shop', resources: 'true', pool: 'eu', verification: [], metadata: {}, variables, executor };
+    await mesh.inventory({ kind: 'deployment', name: 'checkout', doc: doc as never });
+    await mesh.decide(mesh.decision('1.1.0', 'allowed', own));
+    await mesh.pass(180_000);
+    await mesh.work();
+    expect((await mesh.told('1.1.0')).slice(2)).toEqual(['verify 25 succeeded', 'shift 100 succeeded']);
+    expect(await mesh.there()).toMatchObject({ runs: ['1.1.0 1 0 verified'] });
+    expect((await mesh.rollout('1.1.0')).state).toBe('completed');
+  });
+
+  it('all jobs of a release are made of the template that the release was made of', async () => {
+    const mesh = await halfWay();
+    const doc = {
+      ...{ name: 'checkout', system: 'shop', resources: 'true', pool: 'eu', verification: [], metadata: {}, variables: {} },
+      executor: { type: 'command', run: ['something', 'else'] },
+    };
+    await mesh.inventory({ kind: 'deployment', name: 'checkout', doc: doc as never });
+    await mesh.decide(mesh.decision('1.1.0', 'allowed', steps));
+    await mesh.pass(180_000);
+    await mesh.run((await mesh.offered())[0]!);
+    const [shift] = await mesh.offered();
+    expect((await mesh.granted('anna', shift!.id)).spec.executor['run']).toEqual(['go', 'shift', '1.1.0', 100]);
+  });
+
+  it('a pin that is over while its canary holds takes it back, unharmed', async () => {
+    const mesh = await new Sequences().begin();
+    await mesh.bring('1.0.0', steps);
+    await mesh.publish('1.1.0');
+    const service = { name: 'policy', groups: [], role: 'service' as const };
+    const names = { id: 'p1', deployment: 'checkout', environment: 'production', version: 'v-1.1.0', by: 'user:ada', reason: 'try' };
+    const fact = { ...names, at: mesh.now, expiresAt: mesh.now + 60_000 };
+    await mesh.ask('scheduler.takeStanding', { facts: [{ kind: 'pin', revision: 1, fact }] } as never, service);
+    const knowing = { standing: [{ rule: 'pin', verdict: 'allowed' as const, sentence: 'pinned', saw: { pin: 'p1' } }] };
+    await mesh.decide(mesh.decision('1.1.0', 'allowed', steps, knowing));
+    await mesh.work();
+    expect((await mesh.told('1.1.0')).at(-1)).toBe('verify 25 held: hold');
+    await mesh.decide(mesh.decision('1.1.0', 'waiting', steps));
+    await mesh.pass(60_000);
+    await mesh.work();
+    expect((await mesh.told('1.1.0')).slice(2)).toEqual(['verify 25 cancelled', 'back: shift 0 succeeded']);
+    expect(await mesh.there()).toEqual({ runs: ['1.0.0 1 1 verified'], quarantined: [] });
   });
 });

@@ -1,4 +1,5 @@
 import type { GradualRolloutRule, Obligations, RollbackRule, WithinStrategy } from '@slipway/core';
+import { expect } from '@jest/globals';
 import { allAtOnce, health, Mesh, type MeshOptions } from './mesh.js';
 
 /** Names all that a job of a sequence can tell its executor. */
@@ -61,4 +62,17 @@ export class Sequences extends Mesh {
       quarantined: quarantined.map(({ version, resource }) => `${version} ${resource}`),
     };
   }
+}
+
+/** What obliges to a canary with a hold of three minutes at 25 %. */
+export const steps = within(canary);
+
+/** 1.0.0 runs, and 1.1.0 holds at 25 %. */
+export async function halfWay(more = steps): Promise<Sequences> {
+  const mesh = await new Sequences().begin();
+  await mesh.bring('1.0.0', more);
+  await mesh.release('1.1.0', more);
+  await mesh.work();
+  expect(await mesh.told('1.1.0')).toEqual(['deploy 0 succeeded', 'shift 25 succeeded', 'verify 25 held: hold']);
+  return mesh;
 }

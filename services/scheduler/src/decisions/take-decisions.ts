@@ -91,9 +91,10 @@ async function closeGate(work: Work, row: RolloutRow, closedFor: (resource: stri
     return;
   }
   const bad = ['rejected', 'failed'].includes(work.inventory.versions.byId(row.versionId)?.status ?? '');
+  const targets = work.inventory.targets(row.deployment, row.environment);
   for (const job of steps)
     if (closed[job.ordinal ?? -1])
-      if (bad) stepJob(work, job, { type: job.kind === 'verify' ? 'cancel' : 'withdraw', because: reason });
+      if (bad || !targets?.has(job.resource)) stepJob(work, job, { type: job.kind === 'verify' ? 'cancel' : 'withdraw', because: reason });
       else if (job.kind !== 'verify') work.queued.push(job);
   for (const [ordinal, job] of unbegun) if (closed[ordinal]) stepJob(work, job, { type: 'withdraw', because: reason });
   const kept = row.backlog.filter((ordinal) => !closed[ordinal]);

@@ -101,7 +101,7 @@ export class RollbackCommands {
   private async targets(work: Work, command: RollbackHere, because: string): Promise<Outcome> {
     const { deployment, environment, resource, version } = command;
     if (resource !== undefined) {
-      const [half] = await stopHalfWay(work, command, { resource, version }, because);
+      const [half] = await stopHalfWay(work, command, { resources: [resource], version }, because);
       if (half) {
         const done = `${half.version} goes no further at ${resource} and is taken back from there; it keeps what it runs`;
         return { done, version: half.version, resources: [resource] };

@@ -38,7 +38,7 @@ export async function rollBackMembers(work: Work, row: RolloutRow, ordinals: rea
     because,
     ...(row.renewal ? { renewal: true } : {}),
     obligedBy: rolloutId,
-    ...(row.ending?.state === 'superseded' ? { superseded: true } : {}),
+    ...(row.ending?.state === 'superseded' || row.withdrawn ? { superseded: true } : {}),
   }));
   await work.loadTargets(
     row,
@@ -107,13 +107,9 @@ export async function takeBack(
     }
     const newest = history.get(order.resource)?.findLast((release) => release.versionId === order.versionId);
     if (isBeforeTurn(newest)) {
-      if (!order.superseded) await stayAway(work, place, order, order.because);
-      const job = await takeBackSteps(
-        work,
-        { ...order, superseded: order.superseded === true },
-        newest,
-        await work.quarantinesOf({ deployment, environment }),
-      );
+      const superseded = order.superseded === true || newest.sequence.superseded === true;
+      if (!superseded) await stayAway(work, place, order, order.because);
+      const job = await takeBackSteps(work, { ...order, superseded }, newest, await work.quarantinesOf({ deployment, environment }));
       if (job) back.push(job);
       continue;
     }

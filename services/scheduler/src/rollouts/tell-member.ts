@@ -1,11 +1,11 @@
-import type { MemberFailure } from '@slipway/core';
+import type { MemberFailure, MemberLetter } from '@slipway/core';
 import type { Work } from '../work.js';
 
 /** What became of a member: put through its rollout's state machine before the work ends. */
 export function memberIs(
   work: Work,
   of: { rolloutId?: string; ordinal?: number },
-  letter: 'j' | 'v' | 's' | 'f' | 'u' | '.' | 'b' | 'r',
+  letter: MemberLetter,
   because?: string,
   failure?: MemberFailure,
 ): void {

@@ -1,11 +1,19 @@
-import { advanceSequence, hasTurned, isLastLook, type Measurement, type MemberFailure, type SequenceEvent } from '@slipway/core';
+import {
+  advanceSequence,
+  hasTurned,
+  isLastLook,
+  type Measurement,
+  type MemberFailure,
+  type SequenceEffect,
+  type SequenceEvent,
+} from '@slipway/core';
 import { settleFailed, settleGood, settleTurned, settleUncertain, settleWithdrawn } from '../jobs/settle-outcome.js';
 import { tellRelease } from '../releases/release-events.js';
 import { memberIs } from '../rollouts/tell-member.js';
 import type { JobRow, QuarantineRow, ReleaseRow, ReleaseSequence } from '../tables.js';
 import { judgeVerification } from '../verification/judge-verification.js';
 import { placeKey, type Work } from '../work.js';
-import { holdSentence, makeStep } from './make-step.js';
+import { holdSentence, makeStep, metricsAt, obligationsOf } from './make-step.js';
 import { settleTakenBack } from './take-back-steps.js';
 
 export interface EndedStep {
@@ -34,6 +42,10 @@ export async function settleStep(work: Work, ended: EndedStep): Promise<JobRow[]
     settleWithdrawn(work, row);
     return [];
   }
+  if (isGone(work, row) && release.restores === undefined && !hasTurned(before) && row.state !== 'unknown') {
+    leaveGone(work, row, release);
+    return [];
+  }
   const stop = goesNoFurther(work, row, release);
   const outcome = outcomeOf(work, ended, stop);
   if (outcome.is === 'unknown') {
@@ -45,29 +57,41 @@ export async function settleStep(work: Work, ended: EndedStep): Promise<JobRow[]
     ({ sequence, effects } = advanceSequence(sequence, { type: 'stop' }));
   work.releases.change(release, { sequence: sequence as ReleaseSequence });
   const made: JobRow[] = [];
-  for (const effect of effects)
-    switch (effect.type) {
-      case 'begin':
-        made.push(...(await beginStep(work, row, release, effect.step)));
-        break;
-      case 'turned':
-        settleTurned(work, row, release);
-        break;
-      case 'done':
-        settleGood(work, row, outcome.is === 'good' && outcome.verified === true, quarantines);
-        made.push(...(await retireOther(work, row, release)));
-        break;
-      case 'failed':
-        stepFailed(work, { row, release, quarantines, back: effect.back }, outcome.is === 'bad' ? outcome : stopped(stop));
-        break;
-      case 'takenBack':
-        settleTakenBack(work, row, release, quarantines);
-        break;
-      case 'stuck':
-        backFailed(work, row, quarantines, outcome.is === 'bad' ? outcome.because : 'it goes no further');
-        break;
-    }
+  const next = [...effects];
+  for (let effect = next.shift(); effect !== undefined; effect = next.shift())
+    if (effect.type === 'begin') {
+      const jobs = await beginStep(work, row, release, effect.step);
+      if (jobs === 'nothingToMeasure') next.push(...measuredNothing(work, release));
+      else made.push(...jobs);
+    } else if (effect.type === 'turned') settleTurned(work, row, release);
+    else if (effect.type === 'done') {
+      settleGood(work, row, outcome.is === 'good' && outcome.verified === true, quarantines);
+      made.push(...(await retireOther(work, row, release)));
+    } else if (effect.type === 'failed')
+      stepFailed(work, { row, release, quarantines, back: effect.back }, outcome.is === 'bad' ? outcome : stopped(stop));
+    else if (effect.type === 'takenBack') settleTakenBack(work, row, release, quarantines);
+    else backFailed(work, row, quarantines, outcome.is === 'bad' ? outcome.because : 'it goes no further');
   return made;
+}
+
+/** The deployment has lost its metrics meanwhile: like one that never had any. */
+function measuredNothing(work: Work, release: ReleaseRow): SequenceEffect[] {
+  const { sequence, effects } = advanceSequence(release.sequence as ReleaseSequence, { type: 'good' });
+  work.releases.change(release, { sequence: sequence as ReleaseSequence });
+  return effects;
+}
+
+const isGone = (work: Work, { deployment, environment, resource }: JobRow): boolean =>
+  work.inventory.targetRevision(deployment, environment, resource) === undefined;
+
+/** The target itself was removed: nobody takes anything further there, or back. */
+function leaveGone(work: Work, row: JobRow, release: ReleaseRow): void {
+  const because = `${row.resource} is no release target any more`;
+  work.releases.change(release, {
+    ...{ state: 'cancelled', finishedAt: work.now, because },
+    sequence: { ...(release.sequence as ReleaseSequence), state: 'takenBack' },
+  });
+  memberIs(work, row, 'x', because);
 }
 
 const stopped = (because = 'it goes no further'): Extract<Outcome, { is: 'bad' }> => ({ is: 'bad', of: 'stopped', because });
@@ -109,8 +133,14 @@ export function goesNoFurther(
   return rollout.finishedAt === undefined ? undefined : (rollout.because ?? `the rollout is ${rollout.state}`);
 }
 
-async function beginStep(work: Work, row: JobRow, release: ReleaseRow, step: ReleaseSequence['steps'][number]): Promise<JobRow[]> {
+async function beginStep(
+  work: Work,
+  row: JobRow,
+  release: ReleaseRow,
+  step: ReleaseSequence['steps'][number],
+): Promise<JobRow[] | 'nothingToMeasure'> {
   const { rolloutId, ordinal, rollback } = row;
+  if (step.action === 'verify' && metricsAt(work, row.deployment, obligationsOf(work, release)).length === 0) return 'nothingToMeasure';
   const holds = step.afterMs > 0 ? holdSentence(row.weight ?? 0, step.afterMs) : undefined;
   const next = await makeStep(work, {
     ...{ release, step, rollback, after: row },

@@ -1,3 +1,4 @@
+import { stopHalfWay } from '../sequences/stop-half-way.js';
 import { settle } from '../settle.js';
 import type { Place, Work } from '../work.js';
 import { PIN_OVER } from './standing.js';
@@ -21,6 +22,8 @@ export async function leavePins(work: Work, place: Place): Promise<void> {
       work.rollouts.change(row, { withdrawn: true });
       work.rolloutEvents.push({ id: row.id, event: { type: 'abort', because: PIN_OVER } });
     } else {
+      const resources = left.flatMap((ordinal) => (row.members[ordinal] === 'j' ? (row.plan.members[ordinal] ?? []) : []));
+      await stopHalfWay(work, place, { resources, version: row.version, harmless: true }, PIN_OVER);
       const pending = left.filter((ordinal) => row.members[ordinal] === '.');
       if (pending.length > 0) work.rolloutEvents.push({ id: row.id, event: { type: 'exclude', ordinals: pending } });
     }

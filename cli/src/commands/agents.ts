@@ -6,7 +6,7 @@ import type { Cli } from '../cli.js';
 import { span } from '../render/when.js';
 import { columns } from '../terminal.js';
 
-/** `agent list|run|enroll|revoke`. */
+/** `agent list|run|enroll|drain|pause|resume|revoke`. */
 export function agentCommands(program: Command, cli: Cli): void {
   const agent = program.command('agent').description('agents: who carries jobs out');
   agent
@@ -49,6 +49,22 @@ export function agentCommands(program: Command, cli: Cli): void {
         output.result(reply, () => reply.token);
       });
     });
+  for (const [command, what] of [
+    ['drain', 'it takes nothing new and finishes what it has: before its machine goes away'],
+    ['pause', 'it takes nothing new until it is resumed'],
+    ['resume', 'it takes jobs again'],
+  ] as const)
+    agent
+      .command(command)
+      .description(what)
+      .argument('<name>')
+      .option('--reason <text>')
+      .action(async (name: string, options: { reason?: string }) => {
+        await cli.run(async ({ requests, output }) => {
+          const reply = await requests.ask('scheduler.commandAgent', { agent: name, command, ...options });
+          output.result(reply, () => reply.done);
+        });
+      });
   agent
     .command('revoke')
     .description('its connection drops and its credential is worth nothing')

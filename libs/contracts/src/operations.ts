@@ -481,6 +481,12 @@ export const operations = {
     }),
     z.object({ jobs: z.array(jobViewSchema) }),
   ),
+  'scheduler.commandAgent': operation(
+    'operator',
+    'Let an agent take nothing new (drain before it goes away, pause for a while), or go on.',
+    z.object({ agent: slugSchema, command: z.enum(['drain', 'pause', 'resume']), reason: reason.optional() }),
+    done,
+  ),
   'scheduler.agents': operation(
     'viewer',
     'Agents as last heard of.',

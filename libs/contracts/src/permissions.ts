@@ -143,6 +143,7 @@ export const scopes: Record<Exclude<CredentialRole, 'system'>, Scope> = {
     account: 'SERVICES',
     publish: [
       ...['rollout', 'release', 'job', 'verification', 'command'].map((noun) => `slipway.evt.${noun}.>`),
+      ...['draining', 'paused', 'resumed'].map((verb) => `slipway.evt.agent.*.${verb}`),
       'slipway.job.>',
       'slipway.nudge.*',
       ...consumes('EVT', 'scheduler'),

@@ -33,6 +33,8 @@ export const subjects = {
   freeze: (id: string, verb: string) => `slipway.evt.freeze.${id}.${verb}`,
   pin: (deployment: string, environment: string, verb: string) => `slipway.evt.pin.${deployment}.${environment}.${verb}`,
   override: (deployment: string, environment: string, verb: string) => `slipway.evt.override.${deployment}.${environment}.${verb}`,
+  /** What people told an agent to do. */
+  agentCommand: (agent: string, verb: 'draining' | 'paused' | 'resumed') => `slipway.evt.agent.${agent}.${verb}`,
   /** What people told the scheduler: paused, promoted, rolledBack, cancelled … */
   command: (deployment: string, environment: string, verb: string) => `slipway.evt.command.${deployment}.${environment}.${verb}`,
   rollout: (deployment: string, environment: string, verb: string) => `slipway.evt.rollout.${deployment}.${environment}.${verb}`,

@@ -78,4 +78,10 @@ export const migrations: readonly MigrationStep[] = [
       'alter table "rollout" add column "state_at" timestamp with time zone',
     ],
   },
+  {
+    name: '0008_agent_orders',
+    sql: [
+      'create table "agent_order" ("agent" text collate "C" not null, "command" text collate "C" not null, "by" text collate "C" not null, "reason" text collate "C", "at" timestamptz not null, primary key ("agent"))',
+    ],
+  },
 ];

@@ -1,6 +1,7 @@
 import type { ServiceDeps } from '@slipway/hosting';
 import type { ServiceParts } from '@slipway/messaging';
 import { InventoryMirror, type FeedSource } from '@slipway/persistence';
+import { commandAgent } from './agents/agent-orders.js';
 import { Heartbeats } from './agents/heartbeats.js';
 import { followEvents, takeChanges, type ChangesToTake } from './decisions/follow-events.js';
 import { takeDecisions } from './decisions/take-decisions.js';
@@ -64,6 +65,7 @@ export function createScheduler(deps: ServiceDeps & SchedulerOptions): ServicePa
       'scheduler.rollouts': (request) => showRollouts(store, request, clock.now()),
       'scheduler.jobs': (request) => showJobs(store, request),
       'scheduler.agents': () => heartbeats.list(),
+      'scheduler.commandAgent': (command, caller) => commandAgent(world, command, caller),
       'scheduler.pause': (command, caller) => rollouts.pause(command, caller),
       'scheduler.resume': (command, caller) => rollouts.resume(command, caller),
       'scheduler.promote': (command, caller) => rollouts.promote(command, caller),

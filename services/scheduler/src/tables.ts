@@ -365,6 +365,14 @@ export type AgentRow = RowIn<typeof agentTable>;
 /** The pool for which the registry enrolled an agent. */
 export const enrolmentTable = defineTable('enrolment', { agent: text(), pool: text(), at: instant() }, { key: ['agent'] });
 
+/** What people want of an agent besides going on; none when it is to go on. */
+export const agentOrderTable = defineTable(
+  'agent_order',
+  { agent: text(), command: text<'drain' | 'pause'>(), by: text(), reason: nullable(text()), at: instant() },
+  { key: ['agent'] },
+);
+export type AgentOrderRow = RowIn<typeof agentOrderTable>;
+
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- tables of different rows in one list
 export const tables: Table<any>[] = [
   targetTable,
@@ -379,5 +387,6 @@ export const tables: Table<any>[] = [
   slotTable,
   agentTable,
   enrolmentTable,
+  agentOrderTable,
   ...inventoryTables,
 ];

@@ -44,6 +44,32 @@ describe('jobs', () => {
     expect((await mesh.rollout('1.0.0')).state).toBe('completed');
   });
 
+  it('are not for an agent that was asked to take nothing new; what it has, it keeps, and each renewal and heartbeat tells it', async () => {
+    const mesh = await new Mesh({ hosts: 2 }).begin();
+    await mesh.release('1.0.0');
+    const [held, other] = await mesh.offered();
+    await mesh.granted('anna', held!.id);
+    await mesh.ask('scheduler.commandAgent', { agent: 'anna', command: 'drain', reason: 'a new disk' });
+    expect(mesh.nudged).toContain('anna');
+    expect(mesh.said('evt.agent.anna.draining')[0]?.body).toMatchObject({ agent: 'anna', by: 'user:ada', reason: 'a new disk' });
+    const denied = await mesh.claim('anna', other!.id);
+    expect(denied).toMatchObject({ granted: false, code: 'job.claim.agent', retryAfterMs: 500 });
+    expect((denied as Denial).because).toBe('agent anna takes nothing new: user:ada asked it to drain');
+    expect(await mesh.renewal('anna', held!.id, 1)).toMatchObject({ agent: 'drain', jobs: [{ go: 'on' }] });
+    expect((await mesh.claim('anna', held!.id)).granted).toBe(true);
+    mesh.nudged.length = 0;
+    await mesh.beat('anna', 'online');
+    await mesh.beat('anna', 'draining');
+    expect(mesh.nudged).toEqual(['anna']);
+
+    await mesh.ask('scheduler.commandAgent', { agent: 'anna', command: 'resume' });
+    expect(await mesh.renewal('anna', held!.id, 1)).toMatchObject({ agent: 'on' });
+    expect((await mesh.claim('anna', other!.id)).granted).toBe(true);
+    await expect(mesh.ask('scheduler.commandAgent', { agent: 'nobody', command: 'pause' })).rejects.toMatchObject({
+      code: 'scheduler.agent.missing',
+    });
+  });
+
   it('I2: a decision that came to this service between offer and claim is enough to deny', async () => {
     const mesh = await new Mesh({ hosts: 1 }).begin();
     await mesh.release('1.0.0');

@@ -1,6 +1,6 @@
 import { createScheduler } from '../src/parts.js';
 import { tables } from '../src/tables.js';
-import { subjects, type ClaimAnswer, type RenewReply, type ReplyOf } from '@slipway/contracts';
+import { subjects, type ClaimAnswer, type Heartbeat, type RenewReply, type ReplyOf } from '@slipway/contracts';
 import type {
   DecisionGroup,
   GradualRolloutRule,
@@ -283,9 +283,17 @@ export class Mesh {
     return answer;
   }
 
+  async renewal(agent: string, job: string, epoch: number): Promise<RenewReply> {
+    return (await this.parts.agentRequests['renew']?.({ jobs: [{ job, epoch }] } as never, agent)) as RenewReply;
+  }
+
   async renew(agent: string, job: string, epoch: number): Promise<RenewReply['jobs'][number]> {
-    const reply = (await this.parts.agentRequests['renew']?.({ jobs: [{ job, epoch }] } as never, agent)) as RenewReply;
-    return reply.jobs[0] as RenewReply['jobs'][number];
+    return (await this.renewal(agent, job, epoch)).jobs[0] as RenewReply['jobs'][number];
+  }
+
+  async beat(agent: string, state: Heartbeat['state']): Promise<void> {
+    const beat = { agent, pool: 'eu', at: this.now, version: '1', state, labels: {}, executors: ['command'], capacity: 4, jobs: [] };
+    await this.parts.agentRequests['hb']?.(beat as never, agent);
   }
 
   async report(agent: string, job: string, report: object, attempt = 1): Promise<Settlement | undefined> {

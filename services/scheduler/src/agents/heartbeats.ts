@@ -1,4 +1,5 @@
 import type { Heartbeat } from '@slipway/contracts';
+import { ordersFor } from './agent-orders.js';
 import { MicroBatch } from '../micro-batch.js';
 import { agentTable, type AgentRow } from '../tables.js';
 import type { World } from '../world.js';
@@ -14,7 +15,13 @@ export class Heartbeats {
   constructor(private readonly world: World) {
     this.writes = new MicroBatch(async (rows) => {
       const newest = [...new Map(rows.map((row) => [row.agent, row])).values()];
-      await world.store.transaction((tx) => tx.put(agentTable, newest));
+      const orders = await world.store.transaction(async (tx) => {
+        const agents = newest.map((row) => row.agent);
+        const [told] = await Promise.all([ordersFor(tx, agents), tx.put(agentTable, newest)]);
+        return told;
+      });
+      // It has not heard what it was told: the hint to ask was lost.
+      for (const { agent, state } of newest) if (state === 'online' && orders.has(agent)) world.nudgeAgent(agent);
       return rows.map(() => undefined);
     }, HEARTBEATS_MAX);
   }

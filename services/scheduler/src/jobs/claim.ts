@@ -3,7 +3,7 @@ import { refuseClaim, type Measurement } from '@slipway/core';
 import { poolsOf } from '../agents/enrolments.js';
 import { gateAt } from '../decisions/gate.js';
 import { activationOf } from '../releases/activation.js';
-import { measurementTable, type JobRow } from '../tables.js';
+import { measurementTable, type AgentOrderRow, type JobRow } from '../tables.js';
 import { elapsedOf } from '../verification/make-verify.js';
 import { placeKey, placeOf, type Work } from '../work.js';
 import { stepHold, isOpenStep } from '../sequences/hold-steps.js';
@@ -28,10 +28,15 @@ type Denial = Extract<ClaimAnswer, { granted: false }>;
  * Grant or deny, job by job. A job that nobody has begun is granted only while the newest decision allows it at its target and its rollout goes
  * on (I2, I11): the place's lock puts this check and every withdrawal one after the other. Jobs and their rollouts must be of locked places.
  */
-export async function answerClaims(work: Work, claims: readonly Claim[]): Promise<ClaimAnswer[]> {
+export async function answerClaims(
+  work: Work,
+  claims: readonly Claim[],
+  orders: Promise<ReadonlyMap<string, AgentOrderRow>>,
+): Promise<ClaimAnswer[]> {
   if (claims.length === 0) return [];
   const rows = claims.flatMap((claim) => work.jobs.get({ id: claim.job }) ?? []);
-  const [closed, pools, measured] = await Promise.all([
+  const [told, closed, pools, measured] = await Promise.all([
+    orders,
     closedGates(work, rows),
     poolsOf(
       work.tx,
@@ -48,6 +53,8 @@ export async function answerClaims(work: Work, claims: readonly Claim[]): Promis
     if (stranger) return stranger;
     const refusal = refuseClaim(row, claim.agent, claim.attempt);
     if (refusal) return { job: row.id, granted: false, ...refusal };
+    const order = told.get(claim.agent);
+    if (order && row.agent !== claim.agent) return takesNothingNew(row, order);
     // What somebody has held may have begun: it is granted so that it is looked after, but where the gate has closed nothing new may begin.
     const held = row.claimedAt !== undefined;
     const denial = held && row.rollback ? undefined : closed(row);
@@ -55,6 +62,12 @@ export async function answerClaims(work: Work, claims: readonly Claim[]): Promis
     stepJob(work, row, { type: 'claim', agent: claim.agent, attempt: claim.attempt });
     return { ...grant(work, row, measured.get(row.id) ?? []), ...(denial ? { observeOnly: true } : {}) };
   });
+}
+
+/** Another agent of the pool may have it at once. */
+function takesNothingNew(row: JobRow, { agent, command, by }: AgentOrderRow): Denial {
+  const because = `agent ${agent} takes nothing new: ${by} asked it to ${command}`;
+  return { job: row.id, granted: false, code: 'job.claim.agent', because, retryAfterMs: ENROLMENT_MS };
 }
 
 function refuseStranger(row: JobRow, agent: string, pool: string | undefined): Denial | undefined {

@@ -1,5 +1,6 @@
 import type { ClaimAnswer, ClaimRequest, RenewReply, RenewRequest } from '@slipway/contracts';
 import { answerRenewal } from '@slipway/core';
+import { ordersFor, wordFor } from '../agents/agent-orders.js';
 import { inPlaces } from '../in-places.js';
 import { MicroBatch } from '../micro-batch.js';
 import { jobTable } from '../tables.js';
@@ -38,10 +39,12 @@ export class Desk {
       const claims: Claim[] = batch.flatMap((asked) =>
         'claim' in asked ? asked.claim.jobs.map((job) => ({ ...job, agent: asked.agent })) : [],
       );
-      const answers = await answerClaims(work, claims);
+      const agents = batch.map(({ agent }) => agent);
+      const told = ordersFor(work.tx, agents);
+      const [orders, answers] = await Promise.all([told, answerClaims(work, claims, told)]);
       let next = 0;
       return batch.map((asked): Answered => {
-        if ('renew' in asked) return { renew: renewAll(work, asked.agent, asked.renew) };
+        if ('renew' in asked) return { renew: renewAll(work, asked.agent, asked.renew, wordFor(orders.get(asked.agent))) };
         const mine = answers.slice(next, (next += asked.claim.jobs.length));
         return { claim: { jobs: mine } };
       });
@@ -50,7 +53,7 @@ export class Desk {
   }
 }
 
-function renewAll(work: Work, agent: string, request: RenewRequest): RenewReply {
+function renewAll(work: Work, agent: string, request: RenewRequest, word: RenewReply['agent']): RenewReply {
   const jobs = request.jobs.map(({ job, epoch }): RenewReply['jobs'][number] => {
     const row = work.jobs.get({ id: job });
     if (!row) return { job, go: 'stop', leaseMs: 0 };
@@ -58,7 +61,7 @@ function renewAll(work: Work, agent: string, request: RenewRequest): RenewReply 
     if (go !== 'stop') stepJob(work, row, { type: 'renew', agent, epoch });
     return { job, go, leaseMs: row.limits.leaseMs };
   });
-  return { jobs, agent: 'on' };
+  return { jobs, agent: word };
 }
 
 /** The places of these jobs; a job never changes its place, so no lock is needed to look. */

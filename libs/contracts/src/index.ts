@@ -21,3 +21,4 @@ export * from './reports.js';
 export * from './streams.js';
 export * from './subjects.js';
 export * from './variable-views.js';
+export * from './views.js';

@@ -42,7 +42,6 @@ export * from './variables/variable-type.js';
 export * from './verification/check-limits.js';
 export * from './verification/judge.js';
 export * from './verification/measure.js';
-export { gates } from './policy/applicable.js';
 export * from './policy/candidates.js';
 export * from './policy/defaults.js';
 export * from './policy/evaluate.js';

@@ -1,7 +1,6 @@
 import type { Decision, DecisionGroup, PolicyResult, Verdict } from '../model/decision.js';
 import type { DecisionInput } from '../model/facts.js';
 import type { PolicyDoc } from '../model/policy.js';
-import { gates } from './applicable.js';
 import { evaluate } from './evaluate.js';
 import { pairGroups } from './pair-groups.js';
 import { earliest, reevaluated, worstVerdict } from './rule-result.js';
@@ -40,7 +39,7 @@ export function shadowPolicies(policies: readonly PolicyDoc[]): PolicyDoc[] {
 }
 
 /** The input as it would be if this shadow policy, or one that is not there yet, gated and no other did. */
-export function withOnly(input: DecisionInput, policy: PolicyDoc): DecisionInput {
+function withOnly(input: DecisionInput, policy: PolicyDoc): DecisionInput {
   const { shadow: _, ...live } = policy;
   return { ...input, policies: [live] };
 }

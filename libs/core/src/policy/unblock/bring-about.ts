@@ -1,5 +1,6 @@
 import { targetKey, type ApprovalFact, type DecisionInput, type TargetFact, type VersionOutcome } from '../../model/facts.js';
 import { person } from '../approval.js';
+import { LayeredMap } from './layered-map.js';
 import { voteOf, type MissingFact } from './missing-fact.js';
 
 /**
@@ -8,11 +9,12 @@ import { voteOf, type MissingFact } from './missing-fact.js';
  */
 export function bringAbout(input: DecisionInput, facts: readonly MissingFact[], now: number, at: number): DecisionInput {
   if (facts.length === 0) return input;
-  const targetFacts = new Map(input.targetFacts);
+  const changed = new Map<string, TargetFact>();
   const place = (deployment: string, environment: string, resource: string, change: (fact: TargetFact) => Partial<TargetFact>): void => {
     const key = targetKey(deployment, environment, resource);
-    const fact = targetFacts.get(key) ?? { deployment, environment, resource, sequence: 0, outcomes: {}, quarantined: [] };
-    targetFacts.set(key, { ...fact, ...change(fact) });
+    const fact = changed.get(key) ??
+      input.targetFacts.get(key) ?? { deployment, environment, resource, sequence: 0, outcomes: {}, quarantined: [] };
+    changed.set(key, { ...fact, ...change(fact) });
   };
   let { approvals, pins, version } = input;
   const vote = (by: string, groups: string[], verdict: ApprovalFact['verdict'] | undefined): void => {
@@ -55,5 +57,6 @@ export function bringAbout(input: DecisionInput, facts: readonly MissingFact[], 
         return;
     }
   });
+  const targetFacts = changed.size === 0 ? input.targetFacts : new LayeredMap(input.targetFacts, changed);
   return { ...input, version, approvals, pins, targetFacts };
 }

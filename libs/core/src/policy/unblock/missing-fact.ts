@@ -17,7 +17,7 @@ export type MissingFact =
   | { kind: 'other'; blocker: string; what: string };
 
 /** The person who is imagined where anyone of some groups will do. */
-export function imagined(index: number): string {
+function imagined(index: number): string {
   return `user:(anyone ${index + 1})`;
 }
 

@@ -9,6 +9,8 @@ import { bringAbout } from './bring-about.js';
 import { findMissing, waysPast, type Choice } from './find-missing.js';
 import type { MissingFact } from './missing-fact.js';
 
+/** Groups that are tried, the largest first; targets that differ in more ways are for `--resource`. */
+const GROUPS_MAX = 30;
 /** Targets of a group that are tried; the others got the same answers. */
 const TARGETS_TRIED_MAX = 200;
 /** Moments looked at on the way to the earliest: each is the latest that some rule names. */
@@ -50,13 +52,14 @@ export interface Unblock {
  */
 export function unblock(input: DecisionInput, decision: Decision): Unblock[] {
   const named = new Set(decision.groups.flatMap((group) => group.resources));
-  return decision.groups
-    .filter((group) => group.verdict !== 'allowed')
-    .map((group) => {
-      const isHere = (identifier: string): boolean => (group.rest ? !named.has(identifier) : group.resources.includes(identifier));
-      const targets = firstOf(input, isHere);
-      return { ...headOf(group), now: decision.decidedAt, ...unblockTargets({ ...input, targets }, decision.decidedAt) };
-    });
+  const blocked = decision.groups.filter((group) => group.verdict !== 'allowed');
+  const tried = blocked.length <= GROUPS_MAX ? blocked : [...blocked].sort((a, b) => b.size - a.size).slice(0, GROUPS_MAX);
+  return tried.map((group) => {
+    const mine = new Set(group.resources);
+    const isHere = (identifier: string): boolean => (group.rest ? !named.has(identifier) : mine.has(identifier));
+    const targets = firstOf(input, isHere);
+    return { ...headOf(group), now: decision.decidedAt, ...unblockTargets({ ...input, targets }, decision.decidedAt) };
+  });
 }
 
 function headOf({ resources, rest, size }: DecisionGroup): Pick<Unblock, 'resources' | 'rest' | 'size'> {

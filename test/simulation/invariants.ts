@@ -10,6 +10,7 @@ import {
   type TargetRow,
 } from '../../services/scheduler/src/tables.js';
 import type { People } from './people.js';
+import { ROLLOUT_COLUMNS, RolloutInvariants } from './rollout-invariants.js';
 import type { Start } from './site.js';
 import type { World } from './world.js';
 
@@ -25,25 +26,21 @@ interface JobSeen {
   attempt: number;
 }
 
-interface RolloutSeen {
-  state: RolloutState;
-  members: string;
-  ending: boolean;
-}
-
 const HELD: readonly JobState[] = ['dispatched', 'claimed', 'running', 'actionRequired'];
-const LIVE: readonly string[] = ['j', 'v'];
 
 export class Invariants {
   readonly violations: string[] = [];
   private readonly jobs = new Map<string, JobSeen>();
-  private readonly rollouts = new Map<string, RolloutSeen>();
+  readonly rollouts: RolloutInvariants;
+  private readonly known = new Set<string>();
   private commits = 0;
 
   constructor(
     private readonly world: World,
     private readonly people: People,
-  ) {}
+  ) {
+    this.rollouts = new RolloutInvariants((invariant, what) => this.broken(invariant, what), people.operators.asked);
+  }
 
   watch(): void {
     this.world.onCommit = (service) => {
@@ -51,6 +48,12 @@ export class Invariants {
     };
     this.world.site.onStart = (start) => this.atStart(start);
     this.world.site.onNonsense = (start, what) => this.broken('I7', `${start.run} on ${start.resource} ${what}`);
+  }
+
+  /** What can be told only from the whole of it. */
+  atRest(): void {
+    const tables = this.world.rows('scheduler');
+    this.rollouts.checkReleases(tables[releaseTable.name] as ReleaseRow[], tables[rolloutTable.name] as RolloutRow[]);
   }
 
   private broken(invariant: string, what: string): void {
@@ -61,12 +64,19 @@ export class Invariants {
   private async afterSchedulerCommit(): Promise<void> {
     const store = this.world.stores.get('scheduler')!;
     // Both are read before the first await gives way, so that they are of one moment.
-    const [jobs, rollouts] = await store.read((reader) =>
-      Promise.all([reader.find(jobTable, {}, { only: JOB_COLUMNS }), reader.find(rolloutTable, {}, { only: ROLLOUT_COLUMNS })]),
+    const [jobs, rollouts, targets] = await store.read((reader) =>
+      Promise.all([
+        reader.find(jobTable, {}, { only: JOB_COLUMNS }),
+        reader.find(rolloutTable, {}, { only: ROLLOUT_COLUMNS }),
+        reader.find(targetTable, {}),
+      ]),
     );
     this.commits++;
     this.checkJobs(jobs);
-    for (const rollout of rollouts) this.checkRollout(rollout);
+    for (const rollout of rollouts) this.rollouts.check(rollout, this.world.clockwork.now);
+    const fresh = jobs.filter((job) => !this.known.has(job.id));
+    if (fresh.some((job) => job.rollback)) this.rollouts.checkWayBack(fresh, targets, rollouts);
+    for (const job of fresh) this.known.add(job.id);
   }
 
   private checkJobs(jobs: JobRow[]): void {
@@ -145,26 +155,6 @@ export class Invariants {
   /** … and when each job first. */
   private readonly firstGrants = new Map<string, number>();
 
-  private checkRollout(rollout: RolloutRow): void {
-    const before = this.rollouts.get(rollout.id);
-    const live = [...rollout.members].filter((l) => LIVE.includes(l)).length;
-    if (before && isRolloutOver(before) && (before.state !== rollout.state || before.members !== rollout.members)) {
-      this.broken('I6', `rollout ${rollout.id} was ${before.state} ${before.members} and is ${rollout.state} ${rollout.members}`);
-    }
-    const begun = [...rollout.members].filter((l, i) => l === 'j' && (before?.members[i] ?? '.') === '.').length;
-    if (begun > 0) {
-      if (rollout.state !== 'running' || rollout.ending)
-        this.broken('I7', `rollout ${rollout.id} is ${rollout.state} and began members: ${before?.members} → ${rollout.members}`);
-      if (live > rollout.plan.maxInFlight)
-        this.broken('I7', `rollout ${rollout.id} has ${live} live of at most ${rollout.plan.maxInFlight}: ${rollout.members}`);
-    }
-    if (new Set(rollout.plan.members).size !== rollout.plan.members.length) this.broken('I7', `rollout ${rollout.id} has a member twice`);
-    const awaited = live > 0 || rollout.members.includes('b') || rollout.wakeAt !== undefined || rollout.because !== undefined;
-    if (!isRolloutOver(rollout) && !awaited)
-      this.broken('I5', `rollout ${rollout.id} is ${rollout.state} ${rollout.members} with nothing to wait for`);
-    this.rollouts.set(rollout.id, { state: rollout.state, members: rollout.members, ending: rollout.ending !== undefined });
-  }
-
   /** What a place sees: one thing at a time, never an older version but by a rollback, and that only to what was verified there. */
   private atStart(start: Start): void {
     const { site } = this.world;
@@ -189,6 +179,10 @@ export class Invariants {
         (r) =>
           r.resource === job.resource && r.deployment === job.deployment && r.versionId === job.versionId && r.verified && r.id !== own?.id,
       );
+      this.rollouts.checkLanding(
+        job,
+        releases.filter((r) => r.resource === job.resource && r.deployment === job.deployment && r.environment === job.environment),
+      );
       if (!verified) this.broken('I9', `${start.run} takes ${at} back to ${start.version}, which was never verified there`);
     } else if (own && target?.versionSequence !== undefined && own.versionSequence < target.versionSequence) {
       if (this.people.words.mayBePinned(job, this.grants.get(`${job.id} ${start.agent}`) ?? this.world.clockwork.now)) return;
@@ -209,8 +203,8 @@ const JOB_COLUMNS = [
   'resource',
   'version',
   'rollback',
+  'rolloutId',
   'wakeAt',
   'agent',
   'held',
 ] as const;
-const ROLLOUT_COLUMNS = ['id', 'state', 'members', 'ending', 'because', 'wakeAt', 'plan'] as const;

@@ -1,4 +1,5 @@
 import type { OperationName, RequestOf } from '@slipway/contracts';
+import { Operators } from './operators.js';
 import { baseDocument, hostDocument, settingsDocument } from './scenario.js';
 import { Words, type Speaking } from './words.js';
 import type { World } from './world.js';
@@ -12,7 +13,7 @@ export interface Withdrawal {
   until?: number;
 }
 
-/** CI and the people of one run: they publish, approve, reject, pause, promote, abort, roll back, cancel. */
+/** CI and the people of one run: they publish, approve, reject; those who run rollouts are `operators`. */
 export class People {
   readonly withdrawals: Withdrawal[] = [];
   /** deployment/version that somebody asked to approve. */
@@ -28,8 +29,11 @@ export class People {
   private readonly approving: { deployment: string; version: string }[] = [];
   private busy = 0;
 
+  readonly operators: Operators;
+
   constructor(private readonly world: World) {
     this.words = new Words(world);
+    this.operators = new Operators(world, (operation, request, tries) => this.ask(operation, request, tries));
   }
 
   start(): void {
@@ -46,7 +50,11 @@ export class People {
     const values = world.random.chance(0.4) ? world.random.between(1, 3) : 0;
     for (let i = 1; i <= values; i++) this.at(begun + world.random.between(20_000, 170_000), () => this.changeValue(i));
     const commands = world.random.between(0, 4);
-    for (let i = 0; i < commands; i++) this.at(begun + world.random.between(20_000, world.scenario.troubledMs), () => this.command());
+    for (let i = 0; i < commands; i++)
+      this.at(begun + world.random.between(20_000, world.scenario.troubledMs), () => this.operators.command());
+    const looks = world.random.between(0, 6);
+    for (let i = 0; i < looks; i++)
+      this.at(begun + world.random.between(20_000, world.scenario.troubledMs + 60_000), () => this.operators.readInbox());
     const words = world.random.between(0, 4);
     for (let i = 0; i < words; i++) this.at(begun + world.random.between(5_000, world.scenario.troubledMs), () => this.speak());
   }
@@ -134,24 +142,6 @@ export class People {
     };
   }
 
-  private async command(): Promise<void> {
-    const { random, scenario } = this.world;
-    const place = { deployment: random.pick(scenario.deployments), environment: random.pick(['staging', 'production']) };
-    const operation = random.pick([
-      'scheduler.pause',
-      'scheduler.promote',
-      'scheduler.abort',
-      'scheduler.retryFailed',
-      'scheduler.rollback',
-      'scheduler.cancel',
-    ] as const);
-    if (operation === 'scheduler.cancel') return this.cancelJob(place);
-    const acted = await this.ask(operation, { ...place, reason: 'to see' }, 1);
-    if (operation !== 'scheduler.pause' || !acted) return;
-    await this.pause(random.between(1_000, 30_000));
-    await this.ask('scheduler.resume', place, 1);
-  }
-
   /** A host joins, another leaves. */
   private async changeHosts(): Promise<void> {
     const { random, scenario } = this.world;
@@ -173,12 +163,6 @@ export class People {
       settingsDocument(environment, undefined),
     ]);
     await this.ask('registry.apply', { files: [{ file: 'values.yaml', text }] });
-  }
-
-  private async cancelJob(place: { deployment: string; environment: string }): Promise<void> {
-    const jobs = (await this.ask('scheduler.jobs', place)) as { jobs: { id: string; finishedAt?: number }[] } | undefined;
-    const live = jobs?.jobs.find((job) => job.finishedAt === undefined);
-    if (live) await this.ask('scheduler.cancel', { job: live.id, reason: 'to see' }, 1);
   }
 
   /** The reply, or undefined when it was refused. What is not known yet is asked for again a few times: it is on its way. */

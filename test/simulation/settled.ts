@@ -16,6 +16,7 @@ import {
   type SlotRow,
   type TargetRow,
 } from '../../services/scheduler/src/tables.js';
+import { asksForApproval } from '../../services/scheduler/src/status/asks.js';
 import { strayed, waitingHalfWay } from './half-way.js';
 import { outdated } from './outdated.js';
 import type { People } from './people.js';
@@ -51,7 +52,8 @@ export function unsettled(world: World): string[] {
     // Its decision was taken back while it ran: a person's word, and only another one moves it on.
     const closed = !allowed(tables, rollout) && ![...rollout.members].some((l) => 'jvb'.includes(l));
     if (closed && rollout.because !== undefined) continue;
-    const waitsForPerson = (rollout.state === 'paused' || rollout.state === 'halted') && rollout.because !== undefined;
+    const waitsForPerson =
+      rollout.because !== undefined && (rollout.state === 'paused' || rollout.state === 'halted' || asksForApproval(rollout) !== undefined);
     if (!waitsForPerson)
       problems.push(
         `I13: rollout ${rollout.id} of ${rollout.deployment} ${rollout.version} in ${rollout.environment} is ${rollout.state} ${rollout.members}: ${rollout.because}`,

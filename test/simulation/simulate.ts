@@ -39,6 +39,7 @@ export async function simulate(seed: number): Promise<SimulationResult> {
   if (world.clockwork.steps > STEPS_MAX) problems.push(`I13: not at rest after ${STEPS_MAX} steps`);
   if (invariants.violations.length === 0 && problems.length === 0) {
     world.driven = false;
+    invariants.atRest();
     problems = [...lost(world, people), ...people.words.problems(), ...(await contradictions(world))];
   }
   const faults = `faults: ${JSON.stringify(world.drawn)}`;

@@ -196,6 +196,15 @@ describe('advanceRollout: failures', () => {
     expect(play(step.rollout, [member(0, 'f')]).rollout.state).toBe('halted');
   });
 
+  it('retrying accepts what has been taken back by itself meanwhile; the next failure counts again', () => {
+    const byTarget = { kind: 'rollback' as const, on: ['verificationFailure' as const], scope: 'target' as const };
+    const halted = play(plan(4, { maxInFlight: 2 }, byTarget), [start], [member(1, 'v')], [member(0, 'f'), member(1, 'f')]);
+    expect(halted.rollout).toMatchObject({ state: 'halted', members: 'fb..', forgiven: 0 });
+    const retried = play(halted.rollout, [{ type: 'retryFailed' }]);
+    expect(retried.rollout).toMatchObject({ state: 'running', members: 'jbj.', forgiven: 1 });
+    expect(play(retried.rollout, [member(0, 'f')]).rollout.state).toBe('halted');
+  });
+
   it('pauses for a person when a member is uncertain, and pauses again rather than end with one', () => {
     const step = play(plan(2), [start], [member(0, 'u', 'the agent was lost')]);
     expect(step.rollout).toMatchObject({ state: 'paused', because: expect.stringContaining('waits for a person: the agent was lost') });

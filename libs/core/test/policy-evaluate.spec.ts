@@ -1,5 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
-import { candidateVersions, checkPolicy, checkTies, evaluate, findDependencyCycle, matchTargets, tellUnblock, unblock } from '@slipway/core';
+import {
+  candidateVersions,
+  checkPolicy,
+  checkTies,
+  evaluate,
+  findDependencyCycle,
+  matchTargets,
+  tellUnblock,
+  unblock,
+} from '@slipway/core';
 import type { DecisionInput, FreezeFact, PinFact, PolicyDoc, Rule } from '@slipway/core';
 import {
   deployment,

@@ -134,7 +134,9 @@ function retryFailed(draft: RolloutDraft): void {
   draft.letters.forEach((letter, i) => {
     if (letter === 'f') setLetter(draft, i, '.');
   });
-  trimForgiven(draft);
+  // Whoever has it go on accepts what has been taken back meanwhile, as by resuming.
+  if (draft.state === 'running') trimForgiven(draft);
+  else draft.forgiven = failureCount(draft);
   if (draft.state !== 'pending') enter(draft, 'running');
 }
 

@@ -53,3 +53,27 @@ describe('instants and wall times', () => {
     expect(formatInstant(Date.UTC(2026, 10, 23, 8), 'Europe/Berlin')).toBe('Mon 23 Nov 09:00 Europe/Berlin');
   });
 });
+
+describe('wall times', () => {
+  const zones = [
+    'UTC',
+    'Europe/Berlin',
+    'America/New_York',
+    'Australia/Lord_Howe',
+    'Asia/Kathmandu',
+    'America/St_Johns',
+    'Pacific/Chatham',
+  ];
+  it('are those of the time zone database, in the quarter of an hour on either side of every change of the clocks', () => {
+    const at = fc.integer({ min: Date.UTC(1980, 0), max: Date.UTC(2060, 0) });
+    fc.assert(
+      fc.property(at, fc.constantFrom(...zones), (instant, timeZone) => {
+        const text = new Date(instant).toLocaleString('sv-SE', { timeZone });
+        expect(toLocalMs(instant, timeZone)).toBe(Date.parse(`${text.replace(' ', 'T')}Z`) + (instant % 1000));
+        expect(toInstants(toLocalMs(instant, timeZone), timeZone)).toContain(instant);
+      }),
+    );
+    const lordHowe = Date.UTC(2026, 3, 4, 15);
+    expect(toLocalMs(lordHowe, 'Australia/Lord_Howe') - toLocalMs(lordHowe - 1, 'Australia/Lord_Howe')).toBe(1 - 1_800_000);
+  });
+});

@@ -23,8 +23,30 @@ export function isTimezone(timezone: string): boolean {
   }
 }
 
+/** Clocks change on the quarter of an hour (since 1972 everywhere), so an offset holds for a quarter. A pure memo, emptied when full. */
+const QUARTER_MS = 900_000;
+const OFFSETS_MAX = 8_192;
+const offsets = new Map<string, number>();
+
 /** Local wall time of an instant, as the epoch milliseconds that the same wall time has in UTC. */
 export function toLocalMs(instant: number, timezone: string): number {
+  return instant + offsetAt(instant, timezone);
+}
+
+function offsetAt(instant: number, timezone: string): number {
+  const quarter = Math.floor(instant / QUARTER_MS);
+  const key = `${quarter} ${timezone}`;
+  let offset = offsets.get(key);
+  if (offset === undefined) {
+    offset = readLocalMs(quarter * QUARTER_MS, timezone) - quarter * QUARTER_MS;
+    if (offsets.size >= OFFSETS_MAX) offsets.clear();
+    offsets.set(key, offset);
+  }
+  return offset;
+}
+
+/** As `Intl` says. */
+function readLocalMs(instant: number, timezone: string): number {
   const options = { year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric' } as const;
   const field: Record<string, number> = {};
   for (const { type, value } of formatter(timezone, options, 'local').formatToParts(instant)) field[type] = Number(value);
@@ -42,10 +64,6 @@ export function toInstants(localMs: number, timezone: string): number[] {
   if (before === after) return [localMs - before];
   const found = [localMs - before, localMs - after].filter((instant) => toLocalMs(instant, timezone) === localMs);
   return found.length === 0 ? [localMs - before] : found.sort((a, b) => a - b);
-}
-
-function offsetAt(instant: number, timezone: string): number {
-  return toLocalMs(instant, timezone) - instant;
 }
 
 /** Sentences of the same minute are the same: a decision over many targets writes few of them. A pure memo, emptied when full. */

@@ -270,6 +270,13 @@ export const operations = {
     z.object({ overrides: z.array(listedOverrideSchema) }),
   ),
 
+  'policy.standing': operation(
+    'service',
+    'Freezes and pins in force, with the number of the last change of any.',
+    z.object({}),
+    z.object({ facts: z.array(standingFactSchema), revision: z.int().min(0) }),
+  ),
+
   'scheduler.takeStanding': operation(
     'service',
     'Take freezes and pins now; answered once nothing that they stop can start any more.',

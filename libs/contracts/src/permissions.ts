@@ -153,7 +153,7 @@ export const scopes: Record<Exclude<CredentialRole, 'system'>, Scope> = {
       // What every agent has answered leaves the queue by a purge (queue-sweep).
       '$JS.API.CONSUMER.LIST.JOBS',
       '$JS.API.STREAM.PURGE.JOBS',
-      ...asks('registry.feed', 'policy.decisions', 'policy.explain'),
+      ...asks('registry.feed', 'policy.decisions', 'policy.explain', 'policy.standing'),
     ],
     subscribe: [OWN_INBOX, ...answers('scheduler'), 'slipway.agt.*.rpc.claim', 'slipway.agt.*.rpc.renew', 'slipway.agt.*.hb'],
     responds: true,

@@ -46,6 +46,7 @@ export function createPolicy(deps: ServiceDeps): ServiceParts {
       'policy.pin': (request, caller) => pins.pin(request, caller),
       'policy.unpin': (request, caller) => pins.unpin(request, caller),
       'policy.pins': (request) => pins.list(request),
+      'policy.standing': () => ledger.standing(),
       'policy.override': (request, caller) => overrides.override(request, caller),
       'policy.liftOverride': (request, caller) => overrides.lift(request, caller),
       'policy.overrides': (request) => overrides.list(request),

@@ -48,7 +48,7 @@ export function createScheduler(deps: ServiceDeps & SchedulerOptions): ServicePa
   const rollouts = new RolloutCommands(world);
   const jobs = new JobCommands(world);
   const rollbacks = new RollbackCommands(world);
-  const waker = new Waker(world, feed, deps);
+  const waker = new Waker(world, requests, deps);
   return {
     consumers: {
       'EVT/scheduler': (batch) => followEvents(world, feed, batch),

@@ -4,7 +4,7 @@ import { inPlaces } from './in-places.js';
 import { stepJob } from './jobs/step-job.js';
 import { dispatchMembers } from './rollouts/dispatch-members.js';
 import { reviewPlaces } from './rollouts/review-places.js';
-import { expireStanding, nextStandingExpiry } from './standing/take-standing.js';
+import { expireStanding, nextStandingExpiry, sweepStanding, type StandingSource } from './standing/take-standing.js';
 import { decisionTable, jobTable, rolloutTable } from './tables.js';
 import { placeKey, type Place } from './work.js';
 import type { World } from './world.js';
@@ -25,7 +25,7 @@ export class Waker {
 
   constructor(
     private readonly world: World,
-    private readonly requests: FeedSource,
+    private readonly requests: FeedSource & StandingSource,
     private readonly host: { nudge(): void; sweepQueue?(): Promise<void> },
   ) {}
 
@@ -107,6 +107,9 @@ export class Waker {
   private async sweep(): Promise<void> {
     await catchUp(this.world, this.requests).catch((error: unknown) =>
       this.world.log.warn('the registry did not answer the sweep', { error: String(error) }),
+    );
+    await sweepStanding(this.world, this.requests).catch((error: unknown) =>
+      this.world.log.warn('the policy service did not answer the sweep', { error: String(error) }),
     );
     const decided = await this.world.store.read((reader) =>
       reader.find(decisionTable, {}, { only: ['deployment', 'environment', 'versionId'] }),

@@ -77,6 +77,8 @@ export interface MeshOptions {
 /** A scheduler with an inventory, decisions and agents written by the test: everything it hears and says goes by the contracts. */
 export class Mesh {
   now = START;
+  /** What the policy service says of freezes and pins when it is asked. */
+  standing: ReplyOf<'policy.standing'> = { facts: [], revision: 0 };
   readonly store: Store;
   parts: ServiceParts;
   /** Agents that were told to renew now. */
@@ -109,10 +111,13 @@ export class Mesh {
       ids: { next: () => `id-${String((this.serial += 1)).padStart(8, '0')}`, random: () => 0.5 },
       log: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
       requests: {
-        ask: (async (_: string, { since }: { since: number }) => ({
-          changes: this.changes.filter((c) => c.revision > since).slice(0, 1_000),
-          revision: this.changes.length,
-        })) as never,
+        ask: (async (operation: string, { since }: { since: number }) =>
+          operation === 'policy.standing'
+            ? this.standing
+            : {
+                changes: this.changes.filter((c) => c.revision > since).slice(0, 1_000),
+                revision: this.changes.length,
+              }) as never,
       },
       nudge: () => undefined,
       nudgeAgent: (agent) => void this.nudged.push(agent),

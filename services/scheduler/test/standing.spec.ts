@@ -118,6 +118,20 @@ describe('a freeze', () => {
     expect(await mesh.offered()).toHaveLength(1);
   });
 
+  it('that was missed, or whose end was, is found by the sweep', async () => {
+    const mesh = await new Mesh({ hosts: 1 }).begin();
+    const freeze = frozen({ id: 'f50' });
+    mesh.standing = { facts: [freeze], revision: freeze.revision };
+    await mesh.pass(60_000);
+    await mesh.release('1.0.0');
+    expect(await mesh.offered()).toEqual([]);
+    await mesh.pass(60_000);
+    expect(await mesh.offered()).toEqual([]);
+    mesh.standing = { facts: [], revision: freeze.revision + 1 };
+    await mesh.pass(60_000);
+    expect(await mesh.offered()).toHaveLength(1);
+  });
+
   it('lets rollbacks pass where it says so, and holds them where it does not, also where no decision speaks', async () => {
     for (const allowRollback of [true, false]) {
       const mesh = await twoVersions(1);

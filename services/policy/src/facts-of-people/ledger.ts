@@ -1,5 +1,5 @@
 import { subjects } from '@slipway/contracts';
-import type { Ended, StandingFact } from '@slipway/contracts';
+import type { Ended, ReplyOf, StandingFact } from '@slipway/contracts';
 import type { FreezeFact, NumberedDecision, OverrideFact, PinFact } from '@slipway/core';
 import type { ServiceDeps } from '@slipway/hosting';
 import type { OutboxMessage, Tx } from '@slipway/persistence';
@@ -144,6 +144,16 @@ export class Ledger {
         ...(ended === undefined ? {} : { ended }),
         ...(tag === undefined ? {} : { tag }),
       }));
+  }
+
+  /** Freezes and pins in force, for the scheduler's sweep: what it has of them must be this. */
+  async standing(): Promise<ReplyOf<'policy.standing'>> {
+    return this.deps.store.read(async (reader) => {
+      // The number first: a fact made in between is only told of too early.
+      const [head] = await reader.find(headTable, { name: PEOPLE_HEAD });
+      const rows = await reader.find(peopleFactTable, { kind: ['freeze', 'pin'], endedAt: null });
+      return { facts: rows.map(standingOf), revision: head?.revision ?? 0 };
+    });
   }
 
   /** End what has expired, so that everyone is told; it was out of force at its very time already. Gives when the next one expires. */

@@ -1,4 +1,4 @@
-import type { StandingFact } from '@slipway/contracts';
+import type { ReplyOf, StandingFact } from '@slipway/contracts';
 import { freezeCheck, type FreezeFact, type Inventory, type PinFact } from '@slipway/core';
 import { inPlaces } from '../in-places.js';
 import { reviewPlace } from '../rollouts/review-places.js';
@@ -29,6 +29,25 @@ export async function takeStanding(world: World, facts: readonly StandingFact[])
   await reviewStanding(world, taken);
   for (const { expiresAt } of taken) if (expiresAt !== undefined) world.wakeBy(expiresAt);
   return taken.length;
+}
+
+/** What tells which freezes and pins there are: the policy service. */
+export interface StandingSource {
+  ask(operation: 'policy.standing', request: Record<string, never>): Promise<ReplyOf<'policy.standing'>>;
+}
+
+/** Compare with what the policy service has, which proves that no word of a freeze or pin was missed. Throws when it does not answer. */
+export async function sweepStanding(world: World, source: StandingSource): Promise<void> {
+  const { facts, revision } = await source.ask('policy.standing', {});
+  const rows = await world.store.read((reader) => reader.find(standingTable, {}));
+  const known = new Map(rows.map((row) => [row.id, row.revision]));
+  const missed = facts.filter((one) => one.revision > (known.get(one.fact.id) ?? 0));
+  const standing = new Set(facts.map((one) => one.fact.id));
+  const ended = { at: world.clock.now(), by: 'the policy service', verb: 'lifted' } as const;
+  const over = rows
+    .filter((row) => row.endedAt === undefined && row.revision <= revision && !standing.has(row.id))
+    .map((row) => ({ kind: row.kind, verb: 'lifted', revision: row.revision, fact: row.fact, ended }) as StandingFact);
+  if (missed.length + over.length > 0) await takeStanding(world, [...missed, ...over]);
 }
 
 /** Look again where freezes and pins have just expired. Gives how many; those are not in force whatever becomes of this. */

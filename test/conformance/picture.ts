@@ -123,7 +123,8 @@ export class Picture {
 
   /** The documents as they are applied now. */
   private parsed(): Parsed {
-    return (this.read ??= parseDocuments([...this.docs.values(), ...this.policies]));
+    const own = this.policies.filter((policy) => !this.docs.has(`Policy/${(policy as { name: string }).name}`));
+    return (this.read ??= parseDocuments([...this.docs.values(), ...own]));
   }
 
   private lay(documents: readonly object[]): void {
@@ -131,8 +132,14 @@ export class Picture {
     for (const document of documents) {
       const { kind, name, identifier, items } = document as { kind: string; name?: string; identifier?: string; items?: object[] };
       if (kind === 'Resources') this.lay((items ?? []).map((item) => ({ kind: 'Resource', ...item })));
+      else if ('state' in document && document.state === 'absent') this.remove(kind, name ?? identifier ?? '');
       else this.docs.set(`${kind}/${kind === 'Resource' ? identifier : name}`, document);
     }
+  }
+
+  private remove(kind: string, name: string): void {
+    this.docs.delete(`${kind}/${name}`);
+    if (kind === 'Policy') this.policies = this.policies.filter((policy) => (policy as { name: string }).name !== name);
   }
 
   private publish({ publish, at, author, status = 'ready', metadata = {}, config = {}, dependsOn = [] }: HappeningOf<'publish'>): void {

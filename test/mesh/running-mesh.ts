@@ -19,6 +19,7 @@ export interface Ran {
 export class RunningMesh {
   output = '';
   private child: ChildProcess | undefined;
+  private port: number | undefined;
   private exited: Promise<number> = Promise.resolve(0);
 
   constructor(
@@ -32,7 +33,8 @@ export class RunningMesh {
   async start(): Promise<number> {
     const began = performance.now();
     this.output = '';
-    const port = await freePort();
+    // The same after a restart: an agent goes back to the server at which it enrolled.
+    const port = (this.port ??= await freePort());
     const child = spawn(
       process.execPath,
       [SLIPWAY, '--directory', this.directory, 'up', '--nats-port', String(port), '--port-shift', String(this.portShift), ...this.args],

@@ -115,7 +115,7 @@ function headline(decision: Decision): string {
 
 /** `  par-1, par-2 and 7 more`. */
 export function targetNames(group: Pick<DecisionGroup, 'resources' | 'rest' | 'size'>): string {
-  if (group.rest) return `  the other ${group.size} targets`;
+  if (group.rest) return group.size === 1 ? '  the other target' : `  the other ${group.size} targets`;
   const shown = group.resources.slice(0, NAMED_TARGETS_MAX).join(', ');
   return `  ${shown}${group.size > NAMED_TARGETS_MAX ? ` and ${group.size - NAMED_TARGETS_MAX} more` : ''}`;
 }

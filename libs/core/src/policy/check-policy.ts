@@ -3,7 +3,16 @@ import { checkExpression } from '../cel/check.js';
 import { checkTemplate } from '../cel/template.js';
 import { CONDITION_NAMES, METRIC_CONDITION_NAMES, RESOURCE_NAMES, SELECTOR_NAMES, TEMPLATE_NAMES } from '../cel/names.js';
 import type { MetricSpec } from '../model/metric.js';
-import type { CanaryStep, DependencyRule, GradualRolloutRule, PolicyDoc, Rule, WaveSpec, WindowRule } from '../model/policy.js';
+import type {
+  ApprovalRule,
+  CanaryStep,
+  DependencyRule,
+  GradualRolloutRule,
+  PolicyDoc,
+  Rule,
+  WaveSpec,
+  WindowRule,
+} from '../model/policy.js';
 import type { Issue } from '../text/issue.js';
 import { isTimezone } from '../text/instant.js';
 import { parseRecurrence, SPAN_MS } from './recurrence.js';
@@ -51,7 +60,7 @@ function anyValue(source: string, path: string): Issue[] {
 function checkRule(rule: Rule, path: string): Issue[] {
   switch (rule.kind) {
     case 'approval':
-      return checkApproval(rule.from, rule.required, path);
+      return checkApproval(rule, path);
     case 'environmentProgression':
       return [
         ...cel(rule.dependsOn, ['environment'], `${path}.dependsOn`),
@@ -88,10 +97,18 @@ function between(value: number, min: number, max: number, path: string): Issue[]
   return [{ path, message: `${value} is not right; write a number ${max === Infinity ? `of at least ${min}` : `from ${min} to ${max}`}` }];
 }
 
-function checkApproval(from: string[], required: number, path: string): Issue[] {
+function checkApproval({ from, required, perGroup }: ApprovalRule, path: string): Issue[] {
   const wrong = from.map((who, index) => ({ who, index })).filter(({ who }) => !/^(?:group|user):.+/.test(who));
   return [
     ...between(required, 0, 100, `${path}.required`),
+    ...(perGroup && from.length === 0
+      ? [
+          {
+            path: `${path}.perGroup`,
+            message: 'counts for each entry of from, and there is none; write from: [group:releasers, group:security]',
+          },
+        ]
+      : []),
     ...wrong.map(({ who, index }) => ({
       path: `${path}.from[${index}]`,
       message: `"${who}" is neither a group nor a user; write group:${who} or user:${who}`,

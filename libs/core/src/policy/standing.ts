@@ -35,9 +35,17 @@ const STATUS: Record<Exclude<VersionStatus, 'ready'>, Omit<RuleResult, 'rule'>> 
   paused: { verdict: 'denied', sentence: 'is paused', needs: { what: 'someone to make it ready again' } },
 };
 
-function statusCheck({ version }: DecisionInput): StandingCheck {
+function statusCheck({ deployment, version }: DecisionInput): StandingCheck {
   const answer = version.status === 'ready' ? undefined : STATUS[version.status];
-  const result = answer && { rule: 'versionStatus', ...answer, sentence: `${version.tag} ${answer.sentence}` };
+  // What a person said, with their name and reason, and the command that takes it back.
+  const byHand = version.status === 'paused' || version.status === 'rejected';
+  const because = byHand && version.statusBecause !== undefined ? ` (${version.statusBecause})` : '';
+  const result = answer && {
+    rule: 'versionStatus',
+    ...answer,
+    sentence: `${version.tag} ${answer.sentence}${because}`,
+    ...(byHand ? { ask: `slipway version ready ${deployment.name} ${version.tag}` } : {}),
+  };
   return { readsResource: false, ask: () => result };
 }
 

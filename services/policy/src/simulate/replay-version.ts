@@ -24,6 +24,9 @@ interface Way {
   outcome: ReplayedChange['outcome'];
 }
 
+/** By resource. */
+type Ways = ReadonlyMap<string, Way>;
+
 export interface Replay {
   /** The place as it is now: targets, environments and deployments are those of today. */
   input: Omit<DecisionInput, 'version'>;
@@ -58,11 +61,12 @@ export function replayVersion(replay: Replay): Replayed | undefined {
   const done: Replayed = { from, ways, judged: 0, cut: false };
   const moments = recorded.moments.filter((moment) => concerns(moment, replay));
   const times = [...recorded.changesOf(version, replay.input.environment.name), ...moments.map((moment) => moment.at)];
+  const byResource = new Map(ways.map((way) => [way.resource.identifier, way]));
   const due = [...new Set(times.filter((at) => at > from && at <= now))].sort((a, b) => a - b);
   let at = from;
   let next = 0;
   for (let count = 0; ; count++) {
-    while (next < moments.length && moments[next]!.at <= at) applyMoment(facts, ways, moments[next++]!, replay);
+    while (next < moments.length && moments[next]!.at <= at) applyMoment(facts, byResource, moments[next++]!, replay);
     const pending = ways.filter((way) => isPending(way));
     if (pending.length === 0) break;
     if (count >= MOMENTS_MAX) {
@@ -77,7 +81,7 @@ export function replayVersion(replay: Replay): Replayed | undefined {
     at = soonest;
   }
   // What became of it later is told all the same.
-  while (next < moments.length) applyMoment(facts, ways, moments[next++]!, replay);
+  while (next < moments.length) applyMoment(facts, byResource, moments[next++]!, replay);
   return done;
 }
 
@@ -113,7 +117,7 @@ function isPending(way: Way): boolean {
   return way.overAt === undefined && (way.before.allowedAt === undefined || way.after.allowedAt === undefined);
 }
 
-function applyMoment(facts: Map<string, TargetFact>, ways: readonly Way[], moment: Moment, { input, version }: Replay): void {
+function applyMoment(facts: Map<string, TargetFact>, ways: Ways, moment: Moment, { input, version }: Replay): void {
   const { deployment, environment, at } = moment;
   const here = deployment === input.deployment.name && environment === input.environment.name;
   for (const { event } of moment.releases) {
@@ -126,14 +130,14 @@ function applyMoment(facts: Map<string, TargetFact>, ways: readonly Way[], momen
     facts.set(key, projectRelease(facts.get(key), { ...event, ...own, deployment, environment }));
     const newer = (input.versions.get(event.versionId)?.sequence ?? 0) > version.sequence;
     if (!here || !newer) continue;
-    const way = ways.find((one) => one.resource.identifier === event.resource);
+    const way = ways.get(event.resource);
     if (way) way.overAt ??= at;
   }
 }
 
 /** What really became of it. */
-function tellWay(ways: readonly Way[], event: Omit<ReleaseEvent, 'deployment' | 'environment'>, at: number): void {
-  const way = ways.find((one) => one.resource.identifier === event.resource);
+function tellWay(ways: Ways, event: Omit<ReleaseEvent, 'deployment' | 'environment'>, at: number): void {
+  const way = ways.get(event.resource);
   if (!way) return;
   way.wentAt ??= at;
   way.outcome = event.outcome.state;

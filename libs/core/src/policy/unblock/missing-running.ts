@@ -18,10 +18,11 @@ export function missingRunning(wanted: readonly Wanted[], input: DecisionInput):
   const places = new Map<string, { other: Other; resource: string; requirements: Requirement[]; blocker: string; lacks: boolean }>();
   const facts: MissingFact[] = [];
   for (const { blocker, other, requirement } of wanted) {
-    const there = new Set(input.targets.flatMap((target) => [...placesOf(other, requirement, target.identifier)]));
+    const asked = requirement.where === 'sameResource' ? input.targets : input.targets.slice(0, 1);
+    const there = new Set(asked.flatMap((target) => [...placesOf(other, requirement, target.identifier)]));
     const name = other.deployment.name;
     const place = requirement.where === 'sameResource' ? 'this resource' : input.environment.name;
-    if (input.targets.some((target) => placesOf(other, requirement, target.identifier).length === 0))
+    if (asked.some((target) => placesOf(other, requirement, target.identifier).length === 0))
       facts.push({ kind: 'other', blocker, what: `a target of ${name} at ${place}` });
     for (const resource of there) {
       const key = `${name}/${resource}`;
@@ -31,10 +32,14 @@ export function missingRunning(wanted: readonly Wanted[], input: DecisionInput):
       at.lacks ||= runsMatching(other, requirement, input, factOf(input, name, input.environment.name, resource)) !== true;
     }
   }
+  const versions = new Map<string, ReturnType<typeof versionFor>>();
   for (const { other, resource, requirements, blocker, lacks } of places.values()) {
     if (!lacks) continue;
     const { name } = other.deployment;
-    const version = versionFor(name, requirements, input);
+    // The same for all places that the same rules look at.
+    const key = `${name} ${JSON.stringify(requirements)}`;
+    if (!versions.has(key)) versions.set(key, versionFor(name, requirements, input));
+    const version = versions.get(key);
     const asked = [...new Set(requirements.map((one) => one.version))].join(' and ');
     const what = `${name} ${asked} in ${input.environment.name}`;
     facts.push(version ? { kind: 'running', deployment: name, resource, version, wanted: what } : { kind: 'other', blocker, what });

@@ -45,6 +45,8 @@ function targetsOf({ resources, rest, size }: Unblock): string {
 }
 
 function groupFacts(facts: readonly MissingFact[], input: DecisionInput): Map<string, MissingFact[]> {
+  const successes = new Map<string, number>();
+  for (const fact of facts) if (fact.kind === 'success') successes.set(fact.environment, (successes.get(fact.environment) ?? 0) + 1);
   return Map.groupBy(facts, (fact) => {
     switch (fact.kind) {
       case 'approval':
@@ -53,8 +55,7 @@ function groupFacts(facts: readonly MissingFact[], input: DecisionInput): Map<st
         return `${person(fact.by)} to ${fact.say === 'approved' ? 'approve instead of rejecting' : 'withdraw the rejection'}`;
       case 'success': {
         const word = fact.verified ? 'verified' : 'succeeded';
-        const count = facts.filter((one) => one.kind === 'success' && one.environment === fact.environment).length;
-        return `${input.version.tag} ${word} at ${count} more of ${fact.environment}`;
+        return `${input.version.tag} ${word} at ${successes.get(fact.environment)} more of ${fact.environment}`;
       }
       case 'running':
         return fact.wanted;

@@ -69,6 +69,15 @@ describe('what people decided, in an explanation', () => {
     });
   });
 
+  it('tells who paused or rejected a version, why, and how it is made ready again', () => {
+    const paused = judged({ version: version('1.2.1', { status: 'paused', statusBecause: 'user:ann: one moment' }) });
+    expect(resultsOf(paused)[0]).toMatchObject({
+      sentence: '1.2.1 is paused (user:ann: one moment)',
+      ask: 'slipway version ready checkout 1.2.1',
+    });
+    expect(resultsOf(judged({ version: version('1.2.1', { status: 'failed' }) }))[0]?.ask).toBeUndefined();
+  });
+
   it('a pin to this version allows it visibly, and skips no gate', () => {
     const here = { ...pin, version: 'id-1.2.1' };
     expect(judged({ pins: [here] })).toMatchObject({ verdict: 'allowed', groups: [{ standing: [{ rule: 'pin', verdict: 'allowed' }] }] });

@@ -18,6 +18,7 @@ export function evaluateApproval(rule: ApprovalRule, context: RuleContext): Rule
       sentence: `rejected by ${person(rejection.by)}${why}`,
       saw: { rejectedBy: rejection.by, at: rejection.at },
       needs: { what: `${person(rejection.by)} to withdraw the rejection` },
+      ask: `slipway withdraw ${deployment.name} ${version.tag} -e ${environment.name}`,
     };
   }
   const author = version.author === undefined || rule.allowAuthor ? undefined : person(version.author);

@@ -49,6 +49,18 @@ describe('npm start, as a newcomer and as ops use it', () => {
     expect(ran.code).toBe(0);
   });
 
+  it('shows the variables of a target with who gives them, and what was measured there', () => {
+    const variables = mesh.slipway('variables', 'checkout', '-e', 'production', '-r', 'par-host-1');
+    expect(variables.out).toMatch(/portOffset {2}1 {2}deployment checkout, default/);
+    expect(variables.code).toBe(0);
+    const ambiguous = mesh.slipway('variables', 'checkout', '-e', 'production');
+    expect(ambiguous.code).toBe(2);
+    expect(ambiguous.err).toContain('checkout has 6 targets in production; name one with --resource: ');
+    const verification = mesh.slipway('verification', 'checkout', '-e', 'production', '-r', 'par-host-1');
+    expect(verification.out).toMatch(/^checkout 1\.0\.0 at par-host-1 in production {3}✓ passed {3}health: 3 of 3 passed\n/);
+    expect(verification.out.match(/"version":"1\.0\.0"/g)).toHaveLength(3);
+  });
+
   it('refuses the same tag with another payload, saying what differs, with exit code 5', () => {
     expect(mesh.slipway('version', 'publish', 'catalog', '7.0.0', '--status', 'building', '--message', 'one').code).toBe(0);
     const again = mesh.slipway('version', 'publish', 'catalog', '7.0.0', '--status', 'building', '--message', 'two');

@@ -114,7 +114,9 @@ function behind(world: World, tables: Record<string, unknown[]>): string[] {
     if (rollout.state !== 'completed') continue;
     rollout.plan.members.forEach((resource, i) => {
       const target = targets.filter(isThere(rollout)).find((t) => t.resource === resource);
-      const newer = rollouts.some((r) => isThere(rollout)(r) && r.createdAt > rollout.createdAt);
+      // What failed before it may have been tried again by a person after it.
+      const later = (target?.since ?? 0) > (rollout.finishedAt ?? Infinity);
+      const newer = later || rollouts.some((r) => isThere(rollout)(r) && r.createdAt > rollout.createdAt);
       const takenBack = releases.some(
         (r) => isThere(rollout)(r) && r.resource === resource && r.takesBack?.versionId === rollout.versionId,
       );

@@ -102,6 +102,19 @@ describe('npm start, as a newcomer and as ops use it', () => {
     70_000,
   );
 
+  withNats('has all that waits for a person in one inbox, with the command and an exit code for scripts', () => {
+    type Inbox = { items: { kind: string; environment: string; version: string; asks: string[] }[]; more: number };
+    const { items } = mesh.json<Inbox>('inbox', 'checkout', '-e', 'production');
+    expect(items).toMatchObject([
+      { kind: 'approval', environment: 'production', version: '1.1.0', asks: ['slipway approve checkout 1.1.0 -e production'] },
+    ]);
+    const shown = mesh.slipway('inbox', 'checkout');
+    expect([shown.code, shown.out]).toEqual([10, expect.stringMatching(/1 thing waits for a person.*slipway approve checkout 1\.1\.0/s)]);
+    expect(mesh.slipway('inbox', 'checkout', '-e', 'staging').code).toBe(0);
+    expect(mesh.slipway('exclude', 'checkout', '-e', 'production', '-r', 'no-such-host').code).toBe(4);
+    expect(mesh.slipway('rollback', '-e', 'no-such-place').code).toBe(4);
+  });
+
   withNats('keeps CI to its own subjects (I12)', () => {
     const ran = mesh.nats('ci', 'pub', 'slipway.evt.version.checkout.published', '{}');
     expect(`${ran.out}${ran.err}`).toMatch(/permissions violation/i);

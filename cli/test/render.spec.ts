@@ -86,6 +86,8 @@ describe('slipway explain', () => {
         rollout: {
           ...{ id: '0198-7f3abc', state: 'halted', done: 1, members: 6, because: 'par-1 failed: exit 1', renewal: true },
           waits: { for: 'slot', sentence: '1 at a time per environment production (policy calm)', resource: 'par-2', more: 3 },
+          othersWait: [{ for: 'retry', sentence: 'attempt 2 of 3 after: exit 1', resource: 'par-5', more: 0 }],
+          member: 'par-2: deploy is queued',
           asks: ['slipway retry checkout -e production -v 1.2.1'],
         },
       },
@@ -94,6 +96,8 @@ describe('slipway explain', () => {
     );
     expect(text).toContain('rollout of its changed config 7f3abc  halted: 1 of 6 done; par-1 failed: exit 1');
     expect(text).toContain('par-2 waits: 1 at a time per environment production (policy calm); 3 more wait');
+    expect(text).toContain('    par-2: deploy is queued\n');
+    expect(text).toContain('par-5 retries attempt 2 of 3 after: exit 1');
     expect(text).toContain('ask: slipway retry checkout -e production -v 1.2.1');
   });
 

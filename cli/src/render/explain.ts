@@ -180,8 +180,9 @@ function rolloutLine(rollout: Explained['rollout'], now: number, paint: Paint): 
   const lines = [
     `  ${what} ${rollout.id.slice(-6)}  ${word}${wave}: ${rollout.done} of ${rollout.members} done${wake}${rollout.because ? `; ${rollout.because}` : ''}`,
   ];
-  const { waits } = rollout;
-  if (waits) lines.push(`    ${waits.resource} ${waitsFor(waits, now)}${waits.more > 0 ? `; ${waits.more} more wait` : ''}`);
+  if (rollout.member !== undefined) lines.push(`    ${rollout.member}`);
+  for (const waits of [...(rollout.waits ? [rollout.waits] : []), ...(rollout.othersWait ?? [])])
+    lines.push(`    ${waits.resource} ${waitsFor(waits, now)}${waits.more > 0 ? `; ${waits.more} more wait` : ''}`);
   for (const ask of rollout.asks ?? []) lines.push(paint.dim(`    ask: ${ask}`));
   return lines.join('\n');
 }

@@ -81,8 +81,12 @@ export const rolloutStandingSchema = z.object({
   done: z.int(),
   members: z.int(),
   renewal: z.boolean().optional(),
-  /** What its first waiting job waits for, and how many more wait. */
+  /** What its first waiting job waits for, and how many more wait for the like. */
   waits: waitSchema.extend({ resource: z.string(), more: z.int() }).optional(),
+  /** The first that waits for something of another kind, each with how many more do. */
+  othersWait: z.array(waitSchema.extend({ resource: z.string(), more: z.int() })).optional(),
+  /** How the one target stands that was asked for. */
+  member: z.string().optional(),
   asks: z.array(z.string()).optional(),
   wakeAt: z.number().optional(),
 });

@@ -223,6 +223,38 @@ export function foresightBehaviour(name: string, open: () => Promise<{ store: St
       });
     });
 
+    it('explains of each kind of wait the first, and of one target how it stands in the rollout', async () => {
+      await mesh.inventory(published(next));
+      const job = (waits?: object) => ({ id: 'j', kind: 'deploy', state: 'queued', ...(waits ? { waits } : {}) });
+      const waits = (what: string, sentence: string) => ({ letter: 'j', job: job({ for: what, sentence }) });
+      mesh.rollouts = [
+        {
+          ...{ id: 'r', deployment: 'checkout', environment: 'production', version: '1.1.0', state: 'running', wave: 0, createdAt: START },
+          waves: [
+            { name: 'canary', from: 0, to: 3 },
+            { name: 'all', from: 3, to: 4 },
+          ],
+          members: [
+            { resource: 'p0', ...waits('slot', '1 at a time') },
+            { resource: 'p1', ...waits('noAgent', 'no agent of pool par is online') },
+            { resource: 'p3', ...waits('slot', '1 at a time') },
+            { resource: 'p2', letter: '.' },
+          ],
+          budget: { used: 0, of: 0 },
+        },
+      ] as typeof mesh.rollouts;
+      const asked = async (resource?: string) => {
+        const request = { deployment: 'checkout', environment: 'production', version: '1.1.0', ...(resource ? { resource } : {}) };
+        return ((await mesh.parts.operations['policy.explain']!(request, releaser)) as ReplyOf<'policy.explain'>).decisions[0]?.rollout;
+      };
+      expect(await asked()).toMatchObject({
+        waits: { for: 'slot', resource: 'p0', more: 1 },
+        othersWait: [{ for: 'noAgent', resource: 'p1', more: 0 }],
+      });
+      expect(await asked('p1')).toMatchObject({ member: 'p1: deploy is queued', waits: { for: 'noAgent', more: 0 } });
+      expect(await asked('p2')).toMatchObject({ member: 'p2: not begun yet, it is in wave all' });
+    });
+
     describe('history', () => {
       it('tells what went where, when, by whom and why, newest first', async () => {
         await mesh.advance(HOUR);

@@ -1,4 +1,4 @@
-import type { ReplyOf } from '@slipway/contracts';
+import type { ReplyOf, RolloutStanding, RolloutView } from '@slipway/contracts';
 import { SlipwayError } from '@slipway/core';
 import type { Requests } from '@slipway/messaging';
 
@@ -22,7 +22,8 @@ export async function addRollout(requests: Requests, explained: Explained, resou
     if (!rollout) return;
     const { id, state, because, wakeAt, waves, wave, members, renewal, asks } = rollout;
     const waiting = members.filter((member) => member.job?.waits !== undefined && (resource === undefined || member.resource === resource));
-    const [first] = waiting;
+    const [first, ...others] = [...Map.groupBy(waiting, (one) => one.job?.waits?.for).values()].flatMap(waitsOf);
+    const mine = members.find((one) => one.resource === resource);
     explained.rollout = {
       id,
       state,
@@ -31,11 +32,38 @@ export async function addRollout(requests: Requests, explained: Explained, resou
       ...(because === undefined ? {} : { because }),
       ...(wakeAt === undefined ? {} : { wakeAt }),
       ...(renewal ? { renewal } : {}),
-      ...(first?.job?.waits ? { waits: { ...first.job.waits, resource: first.resource, more: waiting.length - 1 } } : {}),
+      ...(first ? { waits: first } : {}),
+      ...(others.length > 0 ? { othersWait: others } : {}),
+      ...(mine ? { member: `${mine.resource}: ${standingOf(mine, waves, members.indexOf(mine))}` } : {}),
       ...(asks ? { asks } : {}),
       ...(waves[wave] ? { wave: waves[wave].name } : {}),
     };
   } catch (error) {
     if (!(error instanceof SlipwayError) || error.kind !== 'unavailable') throw error;
   }
+}
+
+type Member = RolloutView['members'][number];
+
+/** The first of those that wait for the like. */
+function waitsOf(list: readonly Member[]): NonNullable<RolloutStanding['othersWait']> {
+  const [first] = list;
+  return first?.job?.waits ? [{ ...first.job.waits, resource: first.resource, more: list.length - 1 }] : [];
+}
+
+/** How one target stands in the rollout, by its letter. */
+function standingOf({ letter, verified, job }: Member, waves: RolloutView['waves'], ordinal: number): string {
+  const wave = waves.find(({ from, to }) => ordinal >= from && ordinal < to)?.name;
+  const words: Record<string, string> = {
+    '.': `not begun yet${wave === undefined ? '' : `, it is in wave ${wave}`}`,
+    j: job ? `${job.kind} is ${job.state}` : 'its job runs',
+    v: `is being verified${verified === undefined ? '' : `, ${verified}`}`,
+    s: 'succeeded',
+    f: `failed${job?.message === undefined ? '' : `: ${job.message}`}`,
+    u: 'unknown or inconclusive, waits for a person',
+    x: 'excluded',
+    b: 'is being rolled back',
+    r: 'was rolled back',
+  };
+  return words[letter] ?? letter;
 }

@@ -77,7 +77,7 @@ export class Picture {
     else if ('withdraw' in happening) this.vote(happening.withdraw, happening);
     else if ('makeVersion' in happening) {
       const version = this.version(happening.makeVersion);
-      this.versions.set(version.id, { ...version, status: happening.is });
+      this.versions.set(version.id, { ...version, status: happening.is, statusBecause: `user:${happening.by}: ${happening.reason}` });
     } else if ('pin' in happening) this.pin(happening);
     else if ('unpin' in happening) {
       const { unpin, in: environment, on } = happening;

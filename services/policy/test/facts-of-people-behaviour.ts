@@ -5,7 +5,7 @@ import type { Decision } from '@slipway/core';
 import type { Caller, OperationHandler } from '@slipway/messaging';
 import type { Store } from '@slipway/persistence';
 import { decisionTable } from '../src/tables.js';
-import { Mesh, START, approval, host, policy, progression, published, releaser, shop, version } from './mesh.js';
+import { Mesh, START, approval, host, policy, progression, published, releaser, shop, targets, version } from './mesh.js';
 
 const old = version('checkout', '1.0.0', 1);
 const next = version('checkout', '1.1.0', 2);
@@ -277,6 +277,30 @@ export function factsOfPeopleBehaviour(name: string, open: () => Promise<{ store
         const { reason: _, ...without } = override;
         expect(() => operations['policy.override'].request.parse(without)).toThrow();
       });
+    });
+
+    it('of a large place is in force when it is answered, and decided after that', async () => {
+      const many = Array.from({ length: 2_500 }, (_, i) => `h${i}`);
+      await mesh.inventory(...many.map((one) => host(one)), targets('checkout', 'production', many), published(next));
+      await mesh.advance(10_000);
+      expect(await decisionOn('production')).toMatchObject({ verdict: 'allowed', targets: 2_502 });
+      const { done } = await ask('policy.freeze', { ...freeze, expiresAt: mesh.now + HOUR });
+      expect(done).toContain('2504 release targets');
+      expect(mesh.standing).toHaveLength(1);
+      await mesh.settle();
+      expect(await decisionOn('production')).toMatchObject({ verdict: 'waiting' });
+    });
+
+    it('is told to the scheduler as a whole when that asks', async () => {
+      await mesh.inventory(published(old), published(next));
+      const { id } = await ask('policy.freeze', freeze);
+      await ask('policy.pin', { ...place, version: '1.0.0', reason: 'r' });
+      await ask('policy.unpin', place);
+      await ask('policy.override', { rule: 'window', ...place, version: '1.1.0', expiresAt: until, reason: 'r' });
+      const told = await ask('policy.standing', {});
+      expect(told).toMatchObject({ revision: 4, facts: [{ kind: 'freeze', revision: 1, fact: { id } }] });
+      expect(told.facts).toHaveLength(1);
+      expect(operations['policy.standing'].reply.safeParse(told).success).toBe(true);
     });
 
     it('is all told in events, made and ended', async () => {

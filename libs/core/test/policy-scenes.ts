@@ -142,15 +142,17 @@ export const scene: fc.Arbitrary<DecisionInput> = fc
     }),
   );
 
+export const approvalRule: fc.Arbitrary<Rule> = fc.record({
+  kind: fc.constant('approval' as const),
+  required: fc.integer({ min: 1, max: 3 }),
+  from: fc.subarray(['group:releasers', 'group:security', 'user:a', 'user:b']),
+  perGroup: fc.boolean(),
+  allowAuthor: fc.boolean(),
+  expiresAfterMs: fc.option(fc.constantFrom(HOUR, 10 * HOUR), { nil: undefined }),
+});
+
 const gate: fc.Arbitrary<Rule> = fc.oneof(
-  fc.record({
-    kind: fc.constant('approval' as const),
-    required: fc.integer({ min: 1, max: 3 }),
-    from: fc.subarray(['group:releasers', 'group:security', 'user:a', 'user:b']),
-    perGroup: fc.boolean(),
-    allowAuthor: fc.boolean(),
-    expiresAfterMs: fc.option(fc.constantFrom(HOUR, 10 * HOUR), { nil: undefined }),
-  }),
+  approvalRule,
   fc.record({
     kind: fc.constant('environmentProgression' as const),
     dependsOn: fc.constantFrom('environment.name == "staging"', 'environment.name != "production"'),
@@ -185,7 +187,8 @@ const gate: fc.Arbitrary<Rule> = fc.oneof(
   }),
 );
 
-const words = fc.array(
+/** What people said long ago. */
+export const words = fc.array(
   fc.record({
     version: fc.constant('id-1.2.1'),
     environment: fc.constant('production'),

@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { bringAbout, evaluate, unblock } from '@slipway/core';
+import type { MissingFact } from '@slipway/core';
 import fc from 'fast-check';
-import { MONDAY, HOUR } from './policy-fixtures.js';
-import { blockedScene } from './policy-scenes.js';
+import { HOUR, input, MONDAY, policy } from './policy-fixtures.js';
+import { approvalRule, blockedScene, words } from './policy-scenes.js';
 
 const RUNS = Number(process.env['FC_RUNS'] ?? 200);
 const time = fc.integer({ min: MONDAY - 30 * HOUR, max: MONDAY + 30 * HOUR });
@@ -35,6 +36,30 @@ describe('what unblocks a decision', () => {
       { numRuns: RUNS },
     );
     expect(possible).toBeGreaterThan(RUNS / 10);
+  });
+
+  it('asks for as few people as can be: no fewer approvals satisfy all rules, whoever gives them', () => {
+    const who = ['user:a', 'user:b', undefined, undefined, undefined];
+    fc.assert(
+      fc.property(fc.array(approvalRule, { minLength: 1, maxLength: 3 }), words, (rules, said) => {
+        // One word stands of each person.
+        const approvals = [...new Map(said.map((word) => [word.by, { ...word, verdict: 'approved' as const }])).values()];
+        const scene = input({ policies: [policy('p', rules)], approvals });
+        const [one] = unblock(scene, evaluate(scene, MONDAY));
+        if (!one?.possible) return;
+        const known = new Map(approvals.map((word) => [word.by, word.groups]));
+        const choices = who.map((by): MissingFact => ({
+          ...{ kind: 'approval', words: '' },
+          ...(by === undefined ? { groups: ['releasers', 'security'] } : { by, groups: known.get(by as 'user:a') ?? [] }),
+        }));
+        for (let bits = 0; bits < 2 ** choices.length; bits++) {
+          const fewer = choices.filter((_, index) => (bits >> index) % 2 === 1);
+          if (fewer.length >= one.facts.length) continue;
+          expect(evaluate(bringAbout(scene, fewer, MONDAY, MONDAY), MONDAY).verdict).not.toBe('allowed');
+        }
+      }),
+      { numRuns: RUNS },
+    );
   });
 
   it('names the earliest time: with the same facts brought about, no earlier moment lets it go', () => {

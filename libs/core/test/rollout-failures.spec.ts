@@ -51,6 +51,13 @@ describe('a member that is entered by several jobs', () => {
     expect(effects).toContainEqual({ type: 'rollBack', ordinals: [0], because: 'it was bad' });
   });
 
+  it('goes back at once while its rollout, which goes back too, still waits for others: its target is free for nobody else meanwhile', () => {
+    const live = told(plan(2, { maxInFlight: 2 }), [{ type: 'start' }], [{ type: 'rollback', because: 'a person asked' }]).rollout;
+    const { rollout, effects } = told(live, [failed('stopped', true)]);
+    expect(rollout).toMatchObject({ members: 'bj', ending: { state: 'rolledBack', issued: false } });
+    expect(effects).toContainEqual({ type: 'rollBack', ordinals: [0], because: 'a person asked' });
+  });
+
   it('is waited for by a rollout that was aborted or superseded, until it is back', () => {
     for (const end of [
       { type: 'abort', because: 'not today' },

@@ -54,7 +54,8 @@ function failed(draft: RolloutDraft, { ordinal, was, because, failure }: Failed)
   if (was === 'b') return stopIfOver(draft, because);
   const ruled = ruleCovers(draft, was, failure);
   if (draft.ending?.state === 'rolledBack') {
-    if (draft.ending.issued) orderRollBack(draft, ordinal, draft.ending.because);
+    // Half a version is no state to wait in; its target would be free for another one meanwhile.
+    if (draft.ending.issued || failure?.back) orderRollBack(draft, ordinal, draft.ending.because);
     return;
   }
   if (ruled && draft.rule?.scope === 'rollout' && overBudget(draft)) {

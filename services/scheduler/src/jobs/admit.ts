@@ -27,7 +27,7 @@ export async function admitJobs(work: Work, rows: readonly JobRow[]): Promise<vo
   for (const row of jobs) if (!held.has(row)) offer(work, row);
 }
 
-function hold(work: Work, row: JobRow, held: Held, because: string): void {
+function hold(work: Work, row: JobRow, held: Held, because: string, keepsTarget = held === 'concurrency'): void {
   work.jobs.change(row, {
     state: 'queued',
     dispatchedAt: undefined,
@@ -35,7 +35,7 @@ function hold(work: Work, row: JobRow, held: Held, because: string): void {
     held,
     heldBecause: because,
     wakeAt: work.now + HELD_WAKE_MS,
-    occupies: held === 'concurrency',
+    occupies: keepsTarget,
   });
 }
 
@@ -44,6 +44,9 @@ function offer(work: Work, row: JobRow): void {
   if (row.state === 'queued') stepJob(work, row, { type: 'dispatched' });
   work.say(invitation(row));
 }
+
+/** It takes back a version that is half way: nothing else may come there before. */
+const isHalfWay = (row: JobRow): boolean => row.weight === 0 && row.kind !== 'deploy';
 
 /** Rollbacks skip all gates but the freezes that stop them too. */
 async function holdRollbacks(work: Work, jobs: readonly JobRow[]): Promise<JobRow[]> {
@@ -63,7 +66,7 @@ async function holdRollbacks(work: Work, jobs: readonly JobRow[]): Promise<JobRo
   for (const row of jobs) {
     const freeze = row.kind === 'verify' ? undefined : standing.frozen(row.resource, { rollback: true });
     if (taken.has(row.resource)) hold(work, row, 'busy', 'another job has this target');
-    else if (freeze !== undefined) hold(work, row, 'gate', `freeze: ${freeze.sentence}`);
+    else if (freeze !== undefined) hold(work, row, 'gate', `freeze: ${freeze.sentence}`, isHalfWay(row));
     if (row.held && (taken.has(row.resource) || freeze !== undefined)) held.push(row);
     else taken.add(row.resource);
   }

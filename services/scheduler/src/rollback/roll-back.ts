@@ -109,7 +109,12 @@ export async function takeBack(
     if (isBeforeTurn(newest)) {
       const superseded = order.superseded === true || newest.sequence.superseded === true;
       if (!superseded) await stayAway(work, place, order, order.because);
-      const job = await takeBackSteps(work, { ...order, superseded }, newest, await work.quarantinesOf({ deployment, environment }));
+      const job = await takeBackSteps(
+        work,
+        { ...order, superseded, overtaken: isOvertaken(history.get(order.resource) ?? [], newest) },
+        newest,
+        await work.quarantinesOf({ deployment, environment }),
+      );
       if (job) back.push(job);
       continue;
     }
@@ -122,6 +127,10 @@ export async function takeBack(
   await admitJobs(work, back);
   return { back, none };
 }
+
+/** Something else has come there since: what is left of this release is that one's business. */
+const isOvertaken = (history: readonly ReleaseRow[], release: ReleaseRow): boolean =>
+  history.slice(history.indexOf(release) + 1).some(({ state }) => state !== 'cancelled');
 
 type Earlier = ReadonlyMap<string, JobRow>;
 type Templates = ReadonlyMap<string, ExecutorSpec>;

@@ -16,11 +16,13 @@ export function isBeforeTurn(release: ReleaseRow | undefined): release is Releas
  */
 export async function takeBackSteps(
   work: Work,
-  of: { rolloutId?: string; ordinal?: number; because: string; superseded: boolean },
+  of: { rolloutId?: string; ordinal?: number; because: string; superseded: boolean; overtaken: boolean },
   release: ReleaseRow & { sequence: ReleaseSequence },
   quarantines: readonly QuarantineRow[],
 ): Promise<JobRow | undefined> {
-  const { sequence, effects } = advanceSequence(release.sequence, { type: 'takeBack' });
+  const taken = advanceSequence(release.sequence, { type: 'takeBack' });
+  const nothingLeft = of.overtaken && taken.sequence.state === 'takingBack' && taken.effects.length > 0;
+  const { sequence, effects } = nothingLeft ? advanceSequence(taken.sequence, { type: 'good' }) : taken;
   work.releases.change(release, {
     because: of.because,
     sequence: { ...(sequence as ReleaseSequence), ...(of.superseded ? { superseded: true } : {}) },

@@ -37,7 +37,8 @@ export function unsettled(world: World): string[] {
     targets: tables[targetTable.name] as TargetRow[],
     releases: tables[releaseTable.name] as ReleaseRow[],
   };
-  const behindUnknown = [...waitingBehindUnknown(tables), ...waitingHalfWay(halfWay)];
+  const held = waitingHalfWay(halfWay);
+  const behindUnknown = [...waitingBehindUnknown(tables, held), ...held];
   for (const job of tables[jobTable.name] as JobRow[]) {
     if (job.kind === 'verify' && job.state === 'succeeded' && job.verdict !== 'passed') {
       problems.push(`I13: ${job.id} measured all and passed, and its verdict is ${job.verdict}: ${job.verdictSentence}`);
@@ -66,12 +67,12 @@ export function unsettled(world: World): string[] {
 }
 
 /**
- * An unknown job may still be at work, so it keeps its slots until a person has said what became of it. What waits for a limit that unknown jobs
- * alone fill waits for that person too (I13 sets unknown jobs aside).
+ * An unknown job may still be at work, so it keeps its slots until a person has said what became of it; what people or their policies hold half way
+ * keeps its slot as well. What waits for a limit that such jobs alone fill waits for those people too (I13 sets unknown jobs aside).
  */
-function waitingBehindUnknown(tables: Record<string, unknown[]>): JobRow[] {
+function waitingBehindUnknown(tables: Record<string, unknown[]>, halfWay: readonly JobRow[]): JobRow[] {
   const jobs = tables[jobTable.name] as JobRow[];
-  const unknown = new Set(jobs.filter((job) => job.state === 'unknown').map((job) => job.id));
+  const unknown = new Set([...jobs.filter((job) => job.state === 'unknown'), ...halfWay].map((job) => job.id));
   const kept = (tables[slotTable.name] as SlotRow[]).filter((slot) => unknown.has(slot.jobId));
   return jobs.filter(
     (job) => job.held === 'concurrency' && job.slots.some(({ key, max }) => kept.filter((slot) => slot.key === key).length >= max),

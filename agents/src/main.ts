@@ -38,7 +38,8 @@ async function main(): Promise<void> {
   mkdirSync(home.workDirectory, { recursive: true, mode: 0o700 });
   for (const executor of all) await executor.cleanup?.(home.workDirectory, realClock.now() - TRACES_KEPT_MS);
 
-  const { agent: name, pool, servers } = enrolment;
+  const { agent: name, pool } = enrolment;
+  const servers = settings.servers ?? enrolment.servers;
   const nc = await connectNats({ servers, creds: { file: home.credentialsFile }, name, log });
   const parts = { clock: realClock, timers: realTimers, log };
   const stopRenewing = renewCredentials(nc, home, enrolment, parts);

@@ -17,11 +17,18 @@ const fileSchema = z.strictObject({
   noop: z.boolean().default(false),
 });
 
-export type Settings = z.output<typeof fileSchema> & { directory: string; token: string | undefined; capacity: number };
+export type Settings = z.output<typeof fileSchema> & {
+  directory: string;
+  token: string | undefined;
+  /** Where the servers are now, instead of where they were at the enrolment. */
+  servers: string[] | undefined;
+  capacity: number;
+};
 
 const CAPACITY_DEFAULT = 8;
-export const USAGE = `usage: slipway-agent --directory DIR [--token TOKEN] [--config FILE] [--labels a=b,c=d] [--capacity N] [--pass-env NAME,…] [--noop]
-  DIR (or SLIPWAY_HOME) keeps the agent's keys, credential, journal and work; TOKEN (or SLIPWAY_TOKEN) is needed the first time only.`;
+export const USAGE = `usage: slipway-agent --directory DIR [--token TOKEN] [--config FILE] [--servers URL,…] [--labels a=b,c=d] [--capacity N] [--pass-env NAME,…] [--noop]
+  DIR (or SLIPWAY_HOME) keeps the agent's keys, credential, journal and work; TOKEN (or SLIPWAY_TOKEN) is needed the first time only;
+  --servers (or SLIPWAY_NATS_URL) when they have moved since the enrolment.`;
 
 const invalid = (message: string): SlipwayError =>
   new SlipwayError({ code: 'agent.settings.invalid', kind: 'invalid', message: `${message}\n${USAGE}` });
@@ -35,9 +42,11 @@ export function readSettings(args: string[], environment: NodeJS.ProcessEnv): Se
   const capacity = values.capacity === undefined ? (file.capacity ?? CAPACITY_DEFAULT) : Number(values.capacity);
   if (!Number.isInteger(capacity) || capacity < 1 || capacity > 200)
     throw invalid(`--capacity ${values.capacity} is not a number from 1 to 200.`);
+  const servers = values.servers ?? environment.SLIPWAY_NATS_URL;
   return {
     ...file,
     directory,
+    servers: servers?.split(',').map((url) => url.trim()),
     token: values.token ?? environment.SLIPWAY_TOKEN,
     capacity,
     labels: { ...file.labels, ...parseLabels(values.labels ?? []) },
@@ -54,6 +63,7 @@ function parseArguments(args: string[]) {
         directory: { type: 'string' },
         token: { type: 'string' },
         config: { type: 'string' },
+        servers: { type: 'string' },
         labels: { type: 'string', multiple: true },
         capacity: { type: 'string' },
         'pass-env': { type: 'string', multiple: true },

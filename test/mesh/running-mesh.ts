@@ -19,7 +19,6 @@ export interface Ran {
 export class RunningMesh {
   output = '';
   private child: ChildProcess | undefined;
-  private port: number | undefined;
   private exited: Promise<number> = Promise.resolve(0);
 
   constructor(
@@ -33,8 +32,8 @@ export class RunningMesh {
   async start(): Promise<number> {
     const began = performance.now();
     this.output = '';
-    // The same after a restart: an agent goes back to the server at which it enrolled.
-    const port = (this.port ??= await freePort());
+    // Another one at each start: agents find the servers where they are now.
+    const port = await freePort();
     const child = spawn(
       process.execPath,
       [SLIPWAY, '--directory', this.directory, 'up', '--nats-port', String(port), '--port-shift', String(this.portShift), ...this.args],

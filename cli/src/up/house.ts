@@ -68,13 +68,10 @@ export class House {
     const directory = resolve(options.directory);
     mkdirSync(directory, { recursive: true, mode: 0o755 });
     const hold = takeHold(directory);
+    let house: House | undefined;
     try {
-      const keys = join(directory, 'keys');
-      const [{ nats, trust }, { postgres, urls }] = await Promise.all([
-        startNats(directory, keys, options),
-        startPostgres(directory, keys),
-      ]);
-      const house = new House(directory, hold, trust, nats, postgres, urls, options.progress);
+      const { nats, trust, postgres, urls } = await startServers(directory, options);
+      house = new House(directory, hold, trust, nats, postgres, urls, options.progress);
       await house.makeCredentials();
       await house.provision(log);
       for (const service of SERVICES) house.startService(service);
@@ -82,6 +79,7 @@ export class House {
       house.writeState();
       return house;
     } catch (error) {
+      await house?.stop();
       hold.release();
       throw error;
     }
@@ -197,7 +195,27 @@ function inherited(): Record<string, string> {
   return Object.fromEntries(keep) as Record<string, string>;
 }
 
-async function startNats(directory: string, keys: string, options: HouseOptions): Promise<{ nats: RunningServer; trust: Trust }> {
+/** Both servers at once; when one does not start the other is stopped again. */
+async function startServers(directory: string, options: HouseOptions): Promise<NatsParts & PostgresParts> {
+  const keys = join(directory, 'keys');
+  const [nats, postgres] = await Promise.allSettled([startNats(directory, keys, options), startPostgres(directory, keys)]);
+  if (nats.status === 'fulfilled' && postgres.status === 'fulfilled') return { ...nats.value, ...postgres.value };
+  if (nats.status === 'fulfilled') await nats.value.nats.stop();
+  if (postgres.status === 'fulfilled') await postgres.value.postgres?.stop();
+  throw nats.status === 'rejected' ? nats.reason : (postgres as PromiseRejectedResult).reason;
+}
+
+interface NatsParts {
+  nats: RunningServer;
+  trust: Trust;
+}
+
+interface PostgresParts {
+  postgres: PostgresServer | undefined;
+  urls: Record<ServiceName, string>;
+}
+
+async function startNats(directory: string, keys: string, options: HouseOptions): Promise<NatsParts> {
   const [{ binary, version }, trust] = await Promise.all([
     findNatsServer({ cacheDir: join(directory, 'bin'), env: process.env, progress: options.progress }),
     createTrust(keys),
@@ -218,10 +236,7 @@ async function startNats(directory: string, keys: string, options: HouseOptions)
 }
 
 /** A PostgreSQL of the user's own when the environment names one, else ours. */
-async function startPostgres(
-  directory: string,
-  keys: string,
-): Promise<{ postgres: PostgresServer | undefined; urls: Record<ServiceName, string> }> {
+async function startPostgres(directory: string, keys: string): Promise<PostgresParts> {
   const own = process.env['SLIPWAY_DATABASE_URL'];
   const postgres = own ? undefined : await launchPostgres({ directory: join(directory, 'postgres'), keys });
   const adminUrl = own ?? postgres?.adminUrl ?? '';

@@ -43,7 +43,8 @@ export async function startHostsAndAgent(house: House, session: Session): Promis
   const hosts = hostsDirectory(house);
   house.run('hosts', join(EXAMPLE, 'hosts.mjs'), [], { SLIPWAY_HOSTS_DIR: hosts });
   const directory = join(house.directory, 'agents', LOCAL_AGENT);
-  const args = ['--directory', directory, '--capacity', '8', '--pass-env', 'SLIPWAY_HOSTS_DIR'];
+  // The port may be another one than at the enrolment.
+  const args = ['--directory', directory, '--servers', house.natsUrl, '--capacity', '8', '--pass-env', 'SLIPWAY_HOSTS_DIR'];
   if (!existsSync(join(directory, 'agent.creds'))) {
     const invitation = await session.requests.ask('registry.inviteAgent', { agent: LOCAL_AGENT, pool: LOCAL_POOL, executors: ['command'] });
     args.push('--token', invitation.token);

@@ -43,6 +43,8 @@ export async function settleStep(work: Work, ended: EndedStep): Promise<JobRow[]
     return [];
   }
   if (isGone(work, row) && release.restores === undefined && !hasTurned(before) && row.state !== 'unknown') {
+    // What was measured before the target went is judged all the same: a verification that has ended has a verdict.
+    if (row.kind === 'verify' && !withdrawn) judgeVerification(work, row, ended.measured);
     leaveGone(work, row, release);
     return [];
   }

@@ -45,6 +45,8 @@ export * from './verification/measure.js';
 export * from './policy/candidates.js';
 export * from './policy/defaults.js';
 export * from './policy/evaluate.js';
+export { PlaceEvaluation, type PlaceChange } from './policy/place-evaluation.js';
+export type { Place } from './policy/place-columns.js';
 export * from './policy/freezes.js';
 export * from './policy/judge-shadow.js';
 export * from './policy/match-targets.js';

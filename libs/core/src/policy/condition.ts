@@ -3,7 +3,7 @@ import type { RuleResult } from '../model/decision.js';
 import type { JsonObject } from '../model/json.js';
 import type { ConditionRule } from '../model/policy.js';
 import type { RuleContext } from './rule-result.js';
-import { activationOf, factOf, reevaluated, undecided } from './rule-result.js';
+import { activationOf, ownFact, reevaluated, undecided } from './rule-result.js';
 
 /** A condition sees `now` cut to this step, and is asked again at the next one: within a step its answer cannot change (I10). */
 const NOW_STEP_MS = 60_000;
@@ -30,7 +30,7 @@ export function evaluateCondition(rule: ConditionRule, context: RuleContext): Ru
   };
 }
 
-function runningAt({ input, resource }: RuleContext): JsonObject | null {
-  const fact = resource && factOf(input, input.deployment.name, input.environment.name, resource.identifier);
+function runningAt(context: RuleContext): JsonObject | null {
+  const fact = ownFact(context);
   return fact?.running ? { ...fact.running } : null;
 }

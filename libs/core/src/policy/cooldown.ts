@@ -4,14 +4,15 @@ import type { CooldownRule } from '../model/policy.js';
 import { formatDuration } from '../text/duration.js';
 import { formatInstant } from '../text/instant.js';
 import type { RuleContext } from './rule-result.js';
-import { factOf } from './rule-result.js';
+import { ownFact } from './rule-result.js';
 
 /** Ends are rounded up to this step, so that targets which began together fall into one group of the decision. */
 const END_STEP_MS = 1000;
 
 /** Time since the last deployment to that target began; a deployment of the judged version itself does not hold itself up. */
-export function evaluateCooldown(rule: CooldownRule, { input, now, resource }: RuleContext): RuleResult {
-  const fact = resource && factOf(input, input.deployment.name, input.environment.name, resource.identifier);
+export function evaluateCooldown(rule: CooldownRule, context: RuleContext): RuleResult {
+  const { input, now } = context;
+  const fact = ownFact(context);
   const over: RuleResult = {
     rule: rule.kind,
     verdict: 'allowed',

@@ -7,7 +7,9 @@ import { formatDuration } from '../text/duration.js';
 import { formatInstant } from '../text/instant.js';
 import { verifies } from '../verification/judge.js';
 import type { RuleContext } from './rule-result.js';
-import { bestVerdict, earliest, factOf, reevaluated, undecided, worstVerdict } from './rule-result.js';
+import { bestVerdict, earliest, reevaluated, undecided, worstVerdict } from './rule-result.js';
+import type { Successes } from './success-counts.js';
+import { SuccessCounts } from './success-counts.js';
 
 /** What one environment that the version must have passed says. */
 interface Passage {
@@ -65,7 +67,8 @@ function withoutDependencies(rule: EnvironmentProgressionRule): RuleResult {
   };
 }
 
-function passageOf(rule: EnvironmentProgressionRule, { input, now }: RuleContext, dependency: Dependency): Passage {
+function passageOf(rule: EnvironmentProgressionRule, context: RuleContext, dependency: Dependency): Passage {
+  const { input, now } = context;
   const { name } = dependency.environment;
   const total = dependency.resources.length;
   if (total === 0) {
@@ -74,7 +77,7 @@ function passageOf(rule: EnvironmentProgressionRule, { input, now }: RuleContext
       : { verdict: 'waiting', sentence: `${name} has no targets`, what: `a target in ${name}` };
   }
   const { verified, needed } = successesWanted(rule, input, total);
-  const { times, failed } = successesIn(input, dependency, verified);
+  const { times, failed } = successesOf(context, dependency, verified);
   const word = verified ? 'verified' : 'succeeded';
   const count = `${name} ${times.length} of ${total} ${word}${needed < total ? ` (${needed} needed)` : ''}`;
   if (times.length < needed) {
@@ -105,15 +108,9 @@ export function successesWanted(
 }
 
 /** When the version succeeded at each target where it still counts, oldest first. */
-function successesIn(input: DecisionInput, dependency: Dependency, verified: boolean): { times: number[]; failed: number } {
-  const times: number[] = [];
-  let failed = 0;
-  for (const resource of dependency.resources) {
-    const outcome = factOf(input, input.deployment.name, dependency.environment.name, resource)?.outcomes[input.version.id];
-    if (outcome?.state === 'succeeded' && (outcome.verified || !verified)) times.push(outcome.at);
-    if (outcome?.state === 'failed' || outcome?.state === 'rolledBack') failed += 1;
-  }
-  return { times: times.sort((a, b) => a - b), failed };
+function successesOf({ input, successes }: RuleContext, dependency: Dependency, verified: boolean): Successes {
+  const counts = successes ?? new SuccessCounts(input);
+  return counts.of(dependency, input.version.id, verified);
 }
 
 /** `metAt`: the last success that was needed; absent when none was. */

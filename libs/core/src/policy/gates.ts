@@ -1,4 +1,3 @@
-import { compileExpression } from '../cel/compile.js';
 import { SlipwayError } from '../errors.js';
 import type { RuleResult } from '../model/decision.js';
 import type { GateRule, ObligationRule, Rule } from '../model/policy.js';
@@ -55,30 +54,5 @@ function gateAnswer(rule: GateRule, context: RuleContext): RuleResult {
     default:
       // From a newer policy than this program knows: unknown is never yes.
       return undecided((rule as Rule).kind, 'this rule is not known here');
-  }
-}
-
-/** Whether a gate's answer can differ from target to target; the others are asked once for all. */
-export function readsResource(rule: GateRule): boolean {
-  switch (rule.kind) {
-    case 'cooldown':
-      return true;
-    case 'dependency':
-      return rule.where === 'sameResource';
-    case 'versionSelector':
-      return readsAny(rule.selector, ['resource']);
-    case 'condition':
-      return readsAny(rule.cel, ['resource', 'running']);
-    default:
-      return false;
-  }
-}
-
-function readsAny(source: string, names: string[]): boolean {
-  try {
-    return compileExpression(source).roots.some((root) => names.includes(root));
-  } catch (error) {
-    if (error instanceof SlipwayError) return false;
-    throw error;
   }
 }

@@ -20,6 +20,12 @@ export class Overrides {
     }
   }
 
+  /** Equal keys: the same overrides of a rule; empty when there are none. */
+  keyOf(rule: string): string {
+    const all = [this.everywhere.get(rule), ...(this.atResource.get(rule)?.values() ?? [])];
+    return all.flatMap((override) => (override ? [`${override.id} ${override.expiresAt}`] : [])).join();
+  }
+
   /** Whether the rule is overridden at some targets only. */
   isPerTarget(rule: string): boolean {
     return this.atResource.has(rule);

@@ -3,12 +3,17 @@ import type { DecisionInput, TargetFact } from '../model/facts.js';
 import { targetKey } from '../model/facts.js';
 import type { ResourceDoc } from '../model/inventory.js';
 import type { JsonObject } from '../model/json.js';
+import type { SuccessCounts } from './success-counts.js';
 
 /** What a rule may look at. `resource` is there for rules that read the resource, and absent for those that do not. */
 export interface RuleContext {
   input: DecisionInput;
   now: number;
   resource?: ResourceDoc;
+  /** The fact of that target of the deployment, where it has been looked up already. */
+  own?: { fact: TargetFact | undefined };
+  /** Successes in other environments, where they have been counted already. */
+  successes?: SuccessCounts;
 }
 
 /** From best to worst: denied > undecided > waiting > allowed. */
@@ -47,6 +52,12 @@ export function undecided(rule: string, error: string): RuleResult {
 export function activationOf({ input, resource }: RuleContext): JsonObject {
   const names = { deployment: input.deployment, environment: input.environment, version: input.version, resource };
   return names as unknown as JsonObject;
+}
+
+/** What is known of the judged target itself. */
+export function ownFact({ input, resource, own }: RuleContext): TargetFact | undefined {
+  if (own) return own.fact;
+  return resource && factOf(input, input.deployment.name, input.environment.name, resource.identifier);
 }
 
 /** The facts of one release target, if there are any. */

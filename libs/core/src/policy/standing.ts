@@ -1,5 +1,5 @@
 import type { RuleResult } from '../model/decision.js';
-import { targetKey, type DecisionInput, type PinFact, type TargetFact } from '../model/facts.js';
+import type { DecisionInput, PinFact } from '../model/facts.js';
 import type { VersionStatus } from '../model/inventory.js';
 import { formatInstant } from '../text/instant.js';
 import { evaluateVersionDependency } from './dependency.js';
@@ -8,24 +8,19 @@ import { pinsAt, unpinCommand } from './pins.js';
 import type { RuleContext } from './rule-result.js';
 import { reevaluated } from './rule-result.js';
 
-/** Making a key and looking it up costs about as much as passing this many facts by. */
-const LOOK_UP_COST = 20;
-
 /** An answer that comes from no policy. Those that look at the resource are asked per target. */
 export interface StandingCheck {
   readsResource: boolean;
+  /** Of one that reads it: checks of equal keys give equal answers as long as the documents are the same. */
+  key: string;
+  /** The answers are of this version only. */
+  ofVersion?: boolean;
   ask(context: RuleContext): RuleResult | undefined;
 }
 
-/** Version status, version dependencies, pins, freezes and quarantine: what holds whatever the policies say. */
+/** Version status, version dependencies, pins and freezes: with quarantine what holds whatever the policies say. */
 export function standingChecks(input: DecisionInput, now: number): StandingCheck[] {
-  return [
-    statusCheck(input),
-    ...dependencyChecks(input),
-    ...pinChecks(input, now),
-    ...freezeChecks(input, now),
-    ...quarantineChecks(input),
-  ];
+  return [statusCheck(input), ...dependencyChecks(input), ...pinChecks(input, now), ...freezeChecks(input, now)];
 }
 
 const STATUS: Record<Exclude<VersionStatus, 'ready'>, Omit<RuleResult, 'rule'>> = {
@@ -46,12 +41,13 @@ function statusCheck({ deployment, version }: DecisionInput): StandingCheck {
     sentence: `${version.tag} ${answer.sentence}${because}`,
     ...(byHand ? { ask: `slipway version ready ${deployment.name} ${version.tag}` } : {}),
   };
-  return { readsResource: false, ask: () => result };
+  return { readsResource: false, key: 'status', ask: () => result };
 }
 
 function dependencyChecks({ version }: DecisionInput): StandingCheck[] {
   return version.dependsOn.map(({ deployment, range }) => ({
     readsResource: false,
+    key: 'versionDependency',
     ask: (context) => evaluateVersionDependency(deployment, range, context),
   }));
 }
@@ -63,7 +59,9 @@ function pinChecks(input: DecisionInput, now: number): StandingCheck[] {
     const pin = pins.at(resource?.identifier);
     return pin && pinResult(input, pin);
   };
-  return [{ readsResource: pins.perTarget, ask }];
+  const ofVersion = pins.versions.has(input.version.id);
+  const ids = input.pins.map((pin) => `${pin.id} ${pin.expiresAt}`).join();
+  return [{ readsResource: pins.perTarget, key: `pin ${ofVersion ? input.version.id : ''} ${ids} ${now}`, ofVersion, ask }];
 }
 
 function pinResult(input: DecisionInput, pin: PinFact): RuleResult {
@@ -78,36 +76,20 @@ function pinResult(input: DecisionInput, pin: PinFact): RuleResult {
 
 function freezeChecks(input: DecisionInput, now: number): StandingCheck[] {
   const { deployment, environment } = input;
-  return freezesInForce(input.freezes, now).map(({ readsResource, ask }) => ({
+  return freezesInForce(input.freezes, now).map(({ freeze, readsResource, ask }) => ({
     readsResource,
+    key: `freeze ${freeze.id} ${freeze.expiresAt}`,
     ask: ({ resource }) => ask({ deployment, environment, resource }),
   }));
 }
 
-/** The facts of the judged targets, found by walking over what is shorter: looking each up costs more than passing one by. */
-function* factsHere({ deployment, environment, targets, targetFacts }: DecisionInput): Generator<TargetFact> {
-  if (targets.length * LOOK_UP_COST < targetFacts.size) {
-    for (const { identifier } of targets) {
-      const fact = targetFacts.get(targetKey(deployment.name, environment.name, identifier));
-      if (fact) yield fact;
-    }
-    return;
-  }
-  for (const fact of targetFacts.values())
-    if (fact.quarantined.length > 0 && fact.deployment === deployment.name && fact.environment === environment.name) yield fact;
-}
-
-function quarantineChecks(input: DecisionInput): StandingCheck[] {
-  const { deployment, environment, version } = input;
-  const quarantined = new Set<string>();
-  for (const fact of factsHere(input)) if (fact.quarantined.includes(version.id)) quarantined.add(fact.resource);
-  if (quarantined.size === 0) return [];
-  const result: RuleResult = {
+/** What quarantine says at the targets where the version is under it. */
+export function quarantineResult({ deployment, environment, version }: DecisionInput): RuleResult {
+  return {
     rule: 'quarantine',
     verdict: 'denied',
     sentence: `${version.tag} was rolled back there and does not return by itself`,
     needs: { what: 'a newer version, or someone to release it from quarantine' },
     ask: `slipway quarantine release ${deployment.name} ${version.tag} -e ${environment.name}`,
   };
-  return [{ readsResource: true, ask: ({ resource }) => (resource && quarantined.has(resource.identifier) ? result : undefined) }];
 }

@@ -86,7 +86,8 @@ export class Consumer {
           staged = await targetFacts.stage(tx, releases);
           targetFacts.adopt(staged);
           if (staged.told.length > 0) await tx.insert(historyTable, releaseRows(this.stamp(), staged.told));
-          if (staged.changes.length > 0) markFacts(marks, staged.changes, await this.restingPairs(tx, staged));
+          if (staged.changes.length > 0)
+            markFacts(marks, staged.changes, await this.restingPairs(tx, staged), (pair) => this.decider.targetsOf(pair));
         }
         if (!decide || behind || !this.decider.isQuick(marks)) {
           await this.decider.mark(tx, marks);

@@ -22,6 +22,9 @@ export interface Touched {
   all: boolean;
 }
 
+/** What a target is made of; versions, policies and the rest come and go without changing any. */
+const TARGETS_REST_ON: ReadonlySet<InventoryItem['kind']> = new Set(['system', 'environment', 'deployment', 'resource', 'targets']);
+
 /**
  * The inventory as one process holds it: what exists, at which revision. Mutable; whoever decides reads it without awaiting in between.
  * Holds true facts of the registry only, so being ahead of one's own tables (a transaction that was rolled back) is no error.
@@ -44,10 +47,15 @@ export class Inventory implements RevisionSource {
   private readonly relations = new RelationIndex();
   private readonly strings = new StringPool();
   private reached = 0;
+  private targetsChanged = { at: 0, since: false };
   readonly versions = new VersionHistory();
 
   get revision(): number {
     return this.reached;
+  }
+  /** Revision of the last change that may concern a target: of any kind but a version's, a policy's and the like. */
+  get targetsChangedAt(): number {
+    return this.targetsChanged.since ? Number.POSITIVE_INFINITY : this.targetsChanged.at;
   }
   get systems(): ReadonlyMap<string, SystemDoc> {
     return this.systemDocs;
@@ -110,7 +118,7 @@ export class Inventory implements RevisionSource {
     } else {
       this.set(change.item, change.revision);
     }
-    this.reached = change.revision;
+    this.advanceTo(change.revision);
     // A document may have moved to another system, and a pair may be new: these concern what was and what is.
     const moves = ['environment', 'deployment', 'targets'].includes(change.item.kind);
     return moves ? merged(before, this.concerned(change.item)) : before;
@@ -118,6 +126,7 @@ export class Inventory implements RevisionSource {
 
   /** Take a document as last seen at `revision`, for a mirror that restores itself from its rows; `advanceTo` follows. */
   set(item: Exclude<InventoryItem, { kind: 'targets' }>, revision: number): void {
+    if (TARGETS_REST_ON.has(item.kind)) this.targetsChanged.since = true;
     switch (item.kind) {
       case 'system':
         return this.place(this.systemDocs, item.name, item.doc);
@@ -147,6 +156,7 @@ export class Inventory implements RevisionSource {
 
   /** Take a target as last seen: added at `revision`, or gone when undefined. */
   setTarget(deployment: string, environment: string, resource: string, revision: number | undefined): void {
+    this.targetsChanged.since = true;
     let environments = this.byDeployment.get(deployment);
     if (!environments) this.byDeployment.set(deployment, (environments = new Map()));
     let targets = environments.get(environment);
@@ -158,6 +168,7 @@ export class Inventory implements RevisionSource {
   /** All that rows hold up to this revision has been taken. */
   advanceTo(revision: number): void {
     this.reached = Math.max(this.reached, revision);
+    if (this.targetsChanged.since) this.targetsChanged = { at: this.reached, since: false };
   }
 
   pairRevision(deployment: string, environment: string): number {

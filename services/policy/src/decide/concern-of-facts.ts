@@ -14,10 +14,18 @@ const OWN_FACTS = ['cooldown', 'condition'];
 const OTHER_ENVIRONMENTS = ['environmentProgression'];
 const OTHER_DEPLOYMENTS = ['dependency', 'versionDependency'];
 
+/**
+ * What a fact costs where the other answers are remembered, in targets judged anew: few facts are decided at once, and those of a rollout, which come
+ * by the hundred, together.
+ */
+const FACT_WEIGHT = 40;
+
 /** What changed in the facts of one pair's targets, taken together over a batch. */
 interface PairChange extends Pair {
   running: boolean;
   quarantined: boolean;
+  /** How many facts. */
+  facts: number;
 }
 
 /**
@@ -28,17 +36,21 @@ export function markFacts(
   marks: Marks,
   changes: readonly { before: TargetFact | undefined; after: TargetFact }[],
   pairs: readonly RestingPair[],
+  targetsOf: (pair: Pair) => number,
 ): void {
   const changed = summarise(changes);
   const byKey = new Map(pairs.map((pair) => [pairKey(pair), pair]));
   for (const change of changed) {
-    if (change.quarantined || restsOn(byKey.get(pairKey(change)), OWN_FACTS)) marks.add(change, LEVEL.judge);
-    else if (change.running) marks.add(change, LEVEL.candidates);
+    const concerns = change.facts * FACT_WEIGHT;
+    if (change.quarantined || restsOn(byKey.get(pairKey(change)), OWN_FACTS)) marks.add(change, LEVEL.judge, false, concerns);
+    else if (change.running) marks.add(change, LEVEL.candidates, false, concerns);
     for (const pair of pairs) {
       const sameDeployment = pair.deployment === change.deployment;
       const sameEnvironment = pair.environment === change.environment;
-      if (sameDeployment && !sameEnvironment && restsOn(pair, OTHER_ENVIRONMENTS)) marks.add(pair, LEVEL.judge);
-      if (change.running && sameEnvironment && !sameDeployment && restsOn(pair, OTHER_DEPLOYMENTS)) marks.add(pair, LEVEL.judge);
+      // Successes are counted anew over the whole of the other environment.
+      if (sameDeployment && !sameEnvironment && restsOn(pair, OTHER_ENVIRONMENTS)) marks.add(pair, LEVEL.judge, false, targetsOf(change));
+      if (change.running && sameEnvironment && !sameDeployment && restsOn(pair, OTHER_DEPLOYMENTS))
+        marks.add(pair, LEVEL.judge, false, concerns);
     }
   }
 }
@@ -56,8 +68,10 @@ function summarise(changes: readonly { before: TargetFact | undefined; after: Ta
       environment: after.environment,
       running: false,
       quarantined: false,
+      facts: 0,
     };
     byKey.set(key, change);
+    change.facts += 1;
     change.running ||= !sameRunning(before?.running, after.running);
     change.quarantined ||= (before?.quarantined ?? []).join(' ') !== after.quarantined.join(' ');
   }

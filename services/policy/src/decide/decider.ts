@@ -1,5 +1,5 @@
 import { subjects } from '@slipway/contracts';
-import type { ApprovalFact, Decision, NumberedDecision } from '@slipway/core';
+import type { ApprovalFact, Decision, NumberedDecision, PlaceEvaluation, Version } from '@slipway/core';
 import type { ServiceDeps } from '@slipway/hosting';
 import type { OutboxMessage, Tx } from '@slipway/persistence';
 import type { State } from '../state.js';
@@ -11,9 +11,11 @@ import { approvalTable, decisionTable, dirtyTable, historyTable, pairTable } fro
 import type { PairRow } from '../tables.js';
 import { judgePair } from './judge-pair.js';
 import type { Judged } from './judge-pair.js';
-import { LEVEL } from './marks.js';
-import type { Level, Mark, Marks } from './marks.js';
+import { LEVEL, Marks } from './marks.js';
+import type { Level, Mark } from './marks.js';
+import { KeptPlaces } from './kept-places.js';
 import { TargetLists, viewPair } from './view-pair.js';
+import type { PairView, World } from './view-pair.js';
 import type { PeopleSnapshot } from '../facts-of-people/people-facts.js';
 import { factOfApproval } from '../approvals/approval-fact.js';
 
@@ -26,6 +28,10 @@ const PATIENCE_MS_PER_TARGET = 0.05;
 const PATIENCE_MAX_MS = 5_000;
 /** Nobody waits for a version to be closed that runs everywhere now. */
 const CANDIDATES_PATIENCE = 4;
+/** Decisions on a large place that name more targets than this in all are not told after every fact. */
+const TOLD_AT_ONCE_MAX = 20_000;
+/** The reasons of a group are about as long as so many names. */
+const GROUP_TOLD_AS = 50;
 /** A pair whose judging threw is tried again after this long. */
 const RETRY_MS = 5_000;
 
@@ -43,13 +49,16 @@ export interface DecideOptions {
 /** Makes the decisions: reads what is known under the pairs' locks, judges, writes and publishes what changed. */
 export class Decider {
   private readonly targetLists = new TargetLists();
+  private readonly kept: KeptPlaces;
   /** A pair was given a time at which it must be looked at again. */
   private timed = false;
 
   constructor(
     private readonly deps: ServiceDeps,
     private readonly state: State,
-  ) {}
+  ) {
+    this.kept = new KeptPlaces(state.targetFacts.journal);
+  }
 
   /** Note in the transaction of a change whom it concerns, so that a crash between it and the decision loses nothing. */
   async mark(tx: Tx, marks: Marks): Promise<void> {
@@ -75,7 +84,7 @@ export class Decider {
 
   /** How long a mark may wait for others: judging a large place after every batch of facts would cost more than all else. */
   private patienceMs(mark: Mark): number {
-    const targets = this.weigh([mark]);
+    const targets = this.targetsOf(mark);
     if (mark.urgent || targets <= DECIDE_AT_ONCE_TARGETS_MAX) return 0;
     const perTarget = mark.level === LEVEL.judge ? PATIENCE_MS_PER_TARGET : PATIENCE_MS_PER_TARGET * CANDIDATES_PATIENCE;
     return Math.min(targets * perTarget, PATIENCE_MAX_MS);
@@ -100,11 +109,19 @@ export class Decider {
     this.timed = false;
   }
 
-  /** How many targets these pairs have: what judging them costs. */
-  private weigh(pairs: readonly Pair[]): number {
+  /** How many targets are to be judged: all of the pairs, but for what is remembered of them. */
+  private weigh(marks: readonly Mark[]): number {
     let targets = 0;
-    for (const pair of pairs) targets += this.state.inventory.targets(pair.deployment, pair.environment)?.size ?? 0;
+    for (const mark of marks) {
+      const all = this.targetsOf(mark);
+      targets += mark.concerns !== undefined && this.kept.has(mark) ? Math.min(mark.concerns, all) : all;
+    }
     return targets;
+  }
+
+  /** How many targets a pair has. */
+  targetsOf({ deployment, environment }: Pair): number {
+    return this.state.inventory.targets(deployment, environment)?.size ?? 0;
   }
 
   /**
@@ -129,6 +146,7 @@ export class Decider {
     const { inventory, facts: targetFacts, people: known } = this.state;
     const people = options.people ?? known;
     const judged: Judged[] = [];
+    const later = new Marks();
     for (const pair of pairs) {
       const key = pairKey(pair);
       const row = rows.get(key)?.[0];
@@ -138,9 +156,13 @@ export class Decider {
       const level = options.level ?? (timeCame ? LEVEL.judge : marked);
       if (level === undefined) continue;
       const facts: ApprovalFact[] = (approvals.get(key) ?? []).map(factOfApproval);
-      const view = viewPair({ inventory, facts: targetFacts, people }, this.targetLists, pair, facts, now);
-      judged.push(judgePair(pair, view, row, { level, now, inventoryRevision: this.state.inventory.revision }));
+      const one = this.judge(pair, { inventory, facts: targetFacts, people }, facts, { row, level, now });
+      // What would be told at length waits for more of its kind; the answers are remembered.
+      if (options.marks?.concernsFew(pair) && this.isLong(one)) later.add(pair, LEVEL.judge);
+      else judged.push(one);
     }
+    if (later.size > 0) this.timed = true;
+    await this.mark(tx, later);
     this.timed ||= judged.some(
       ({ row }) => row.reevaluateAt !== undefined && row.reevaluateAt !== rows.get(pairKey(row))?.[0]?.reevaluateAt,
     );
@@ -148,6 +170,35 @@ export class Decider {
     const stamps = [...dirty.values()].flat().map((mark) => mark.stamp);
     if (stamps.length > 0) await tx.remove(dirtyTable, { stamp: stamps });
     return judged.flatMap((j) => j.publish);
+  }
+
+  private judge(
+    pair: Pair,
+    world: World,
+    approvals: readonly ApprovalFact[],
+    { row, level, now }: { row: PairRow | undefined; level: Level; now: number },
+  ): Judged {
+    const kept = this.kept.take(pair);
+    try {
+      const view = viewPair(world, this.targetLists, pair, approvals, now, (place) => kept.runningNow(place));
+      const inventoryRevision = world.inventory.revision;
+      let evaluation: PlaceEvaluation | undefined;
+      const decide = (version: Version): Decision => {
+        evaluation ??= kept.evaluate((view as PairView).input, now, inventoryRevision);
+        return evaluation.decide(version);
+      };
+      return judgePair(pair, view, row, { level, now, inventoryRevision, decide });
+    } catch (error) {
+      this.kept.forget([pair]);
+      throw error;
+    }
+  }
+
+  /** So much is to be told of a large place that it is not done after every fact. */
+  private isLong({ row, publish }: Judged): boolean {
+    if (this.targetsOf(row) <= DECIDE_AT_ONCE_TARGETS_MAX) return false;
+    const told = publish.flatMap(({ groups }) => groups.map(({ resources }) => resources.length + GROUP_TOLD_AS));
+    return told.reduce((sum, length) => sum + length, 0) > TOLD_AT_ONCE_MAX;
   }
 
   /**

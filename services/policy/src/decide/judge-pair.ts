@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto';
-import { evaluate } from '@slipway/core';
-import type { Decision, NumberedDecision, ShadowJudgement, Version } from '@slipway/core';
-import { shadowNews, type ShadowChange } from '../shadow/shadow-changes.js';
+import type { Decision, NumberedDecision, Version } from '@slipway/core';
+import { shadowNews, type ShadowChange, type ShadowSeen } from '../shadow/shadow-changes.js';
 import type { OpenDecision, PairRow } from '../tables.js';
 import type { Pair } from '../pairs.js';
 import { LEVEL } from './marks.js';
 import type { Level } from './marks.js';
+import { digestOf, kindsOf } from './digest.js';
 import type { PairView } from './view-pair.js';
 
 /** What judging a pair asks to be written and published. */
@@ -27,6 +26,8 @@ export interface JudgeOptions {
   now: number;
   /** What this copy's mirror has reached. */
   inventoryRevision: number;
+  /** The one evaluator, as it remembers this place. */
+  decide: (version: Version) => Decision;
 }
 
 /**
@@ -67,28 +68,50 @@ export function judgePair(pair: Pair, view: PairView | undefined, known: PairRow
     view.input,
   );
   const reevaluateAt = earliest([
-    ...decisions.filter((d) => stands(view, d.versionId)).map((d) => lookAgainAt(d, options.now)),
+    ...decisions.filter((d) => stands(view, d.versionId)).map((d) => lookAgainAt(d, row, options.now)),
     ...shadow.judgements.map((judgement) => judgement.reevaluateAt),
   ]);
+  const next: PairRow = {
+    ...pair,
+    counter,
+    open: stays,
+    covered,
+    restsOn: kindsOf(decisions, shadow.judgements),
+    ...(shadow.seen.length === 0 ? {} : { shadows: shadow.seen }),
+    ...(reevaluateAt === undefined ? {} : { reevaluateAt: Math.max(reevaluateAt, options.now + 1) }),
+  };
   return {
-    row: {
-      ...pair,
-      counter,
-      open: stays,
-      covered,
-      restsOn: kindsOf(decisions, shadow.judgements),
-      ...(shadow.seen.length === 0 ? {} : { shadows: shadow.seen }),
-      ...(reevaluateAt === undefined ? {} : { reevaluateAt: Math.max(reevaluateAt, options.now + 1) }),
-    },
+    row: sameRow(next, row) ? row : next,
     publish,
     closed: row.open.filter((o) => !stays.some((s) => s.versionId === o.versionId)).map((o) => o.versionId),
     shadows: shadow.changes,
   };
 }
 
-function lookAgainAt(decision: Decision, now: number): number | undefined {
+function lookAgainAt(decision: Decision, known: PairRow, now: number): number | undefined {
   const undecided = decision.groups.some((group) => group.verdict === 'undecided');
-  return earliest([decision.reevaluateAt, undecided ? now + UNDECIDED_RETRY_MS : undefined]);
+  if (!undecided) return decision.reevaluateAt;
+  // A time that was set before stands, so that looking in between sets no other.
+  const set = known.reevaluateAt !== undefined && known.reevaluateAt > now ? known.reevaluateAt : Number.POSITIVE_INFINITY;
+  return earliest([decision.reevaluateAt, Math.min(set, now + UNDECIDED_RETRY_MS)]);
+}
+
+/** Nothing to be written: open decisions that are the same are the very objects. */
+function sameRow(a: PairRow, b: PairRow): boolean {
+  return (
+    a.counter === b.counter &&
+    a.covered === b.covered &&
+    a.reevaluateAt === b.reevaluateAt &&
+    a.open.length === b.open.length &&
+    a.open.every((one, index) => one === b.open[index]) &&
+    a.restsOn.join() === b.restsOn.join() &&
+    sameShadows(a.shadows ?? [], b.shadows ?? [])
+  );
+}
+
+function sameShadows(a: readonly ShadowSeen[], b: readonly ShadowSeen[]): boolean {
+  const told = (one: ShadowSeen): string => [one.policy, one.versionId, one.version, one.would, one.held, one.letGo, one.targets].join();
+  return a.length === b.length && a.every((one, index) => told(one) === told(b[index]!));
 }
 
 /** True when the same candidates stand as were judged last, so that facts which no rule reads need no judging. */
@@ -111,7 +134,7 @@ function evaluateCandidates(
   const judged = new Set<string>();
   const judge = (version: Version): Decision => {
     judged.add(version.id);
-    const decision = evaluate({ ...view.input, version }, options.now);
+    const decision = options.decide(version);
     decisions.push(decision);
     return decision;
   };
@@ -153,22 +176,6 @@ function nextOpen(decision: Decision, last: OpenDecision | undefined, view: Pair
   const allows = decision.groups.some((g) => g.verdict === 'allowed');
   if (last !== undefined && last.digest === digest && !(allows && view.targetsRevision > last.inventoryRevision)) return last;
   return { versionId: decision.versionId, number: 0, digest, inventoryRevision, allows };
-}
-
-/** Of everything that makes a decision different from another, which is not when it was made. */
-function digestOf(decision: Decision): string {
-  const { verdict, because, targets, groups, reevaluateAt } = decision;
-  return createHash('sha1')
-    .update(JSON.stringify([verdict, because, targets, groups, reevaluateAt]))
-    .digest('base64');
-}
-
-function kindsOf(decisions: readonly Decision[], shadows: readonly ShadowJudgement[]): string[] {
-  const results = decisions.flatMap((d) =>
-    d.groups.flatMap((group) => [...group.standing, ...group.policies.flatMap((policy) => policy.rules)]),
-  );
-  const shadowed = shadows.flatMap((judgement) => judgement.groups.flatMap((group) => group.result.rules));
-  return [...new Set([...results, ...shadowed].map((result) => result.rule))].sort();
 }
 
 function earliest(times: readonly (number | undefined)[]): number | undefined {

@@ -1,7 +1,9 @@
-import { candidateVersions, pinsAt, targetKey } from '@slipway/core';
+import { candidateVersions, pinsAt } from '@slipway/core';
 import type { ApprovalFact, DecisionInput, Inventory, InventoryTargets, ResourceDoc, TargetFact, Version } from '@slipway/core';
 import type { PeopleSnapshot } from '../facts-of-people/people-facts.js';
 import type { Pair } from '../pairs.js';
+import { RunningHere } from './running-here.js';
+import type { Running, RunningPlace } from './running-here.js';
 
 /** What a process knows of the world: its mirror of the inventory and its projection of the facts. */
 export interface World {
@@ -30,6 +32,7 @@ export function viewPair(
   pair: Pair,
   approvals: readonly ApprovalFact[],
   now: number,
+  runningHere: (place: RunningPlace) => Running = (place) => new RunningHere(place).now,
 ): PairView | undefined {
   const { inventory, facts, people } = world;
   const deployment = inventory.deployments.get(pair.deployment);
@@ -39,7 +42,7 @@ export function viewPair(
   if (!deployment || !environment || !system || targets === undefined || targets.size === 0) return undefined;
   const list = targetsOf.list(inventory, targets);
   const pinned = pinsAt(people.pins, pair, now)?.versions ?? NONE;
-  const { oldest, moved } = runningAt(world, pair, list, targets);
+  const { oldest, moved } = runningHere({ inventory, facts, list, targets });
   return {
     input: {
       system,
@@ -60,30 +63,6 @@ export function viewPair(
     targetsRevision: list.revision,
     pinned,
   };
-}
-
-/**
- * `oldest`: sequence of the oldest version that runs at any of the targets; undefined when one of them runs none. `moved`: the versions that run at
- * targets which have changed since what runs there was made.
- */
-function runningAt(
-  world: World,
-  pair: Pair,
-  list: TargetList,
-  targets: InventoryTargets,
-): { oldest: number | undefined; moved: ReadonlySet<string> } {
-  let oldest: number | undefined = Number.POSITIVE_INFINITY;
-  const moved = new Set<string>();
-  for (const { identifier } of list.docs) {
-    const running = world.facts.get(targetKey(pair.deployment, pair.environment, identifier))?.running;
-    const sequence = running && world.inventory.versions.byId(running.version)?.sequence;
-    if (sequence === undefined) oldest = undefined;
-    else if (oldest !== undefined) oldest = Math.min(oldest, sequence);
-    // Only where the list says that anything has changed since is each target asked.
-    const { version = '', revision = Number.POSITIVE_INFINITY } = running ?? {};
-    if (list.revision > revision && !moved.has(version) && (targets.revisionOf(identifier) ?? 0) > revision) moved.add(version);
-  }
-  return { oldest, moved };
 }
 
 function environmentsOf(inventory: Inventory, targetsOf: TargetLists, pair: Pair): DecisionInput['environments'] {
@@ -121,7 +100,7 @@ export class TargetLists {
   list(inventory: Inventory, targets: InventoryTargets): TargetList {
     const known = this.lists.get(targets);
     if (known !== undefined) {
-      if (known.seen === inventory.revision) return known;
+      if (known.seen >= inventory.targetsChangedAt) return known;
       if (known.docs.length === targets.size && targets.changedSince(known.seen).length === 0) {
         known.seen = inventory.revision;
         return known;

@@ -5,6 +5,7 @@ import type { Tx } from '@slipway/persistence';
 import type { Told } from '../history/history-rows.js';
 import { headTable, targetFactTable } from '../tables.js';
 import type { TargetFactRow } from '../tables.js';
+import { FactJournal } from './fact-journal.js';
 import { projectRelease } from './project-release.js';
 
 const HEAD = 'facts';
@@ -27,6 +28,7 @@ export interface StagedFacts {
  */
 export class TargetFacts {
   private readonly facts = new Map<string, TargetFact>();
+  readonly journal = new FactJournal();
   private readonly texts = new Map<string, string>();
   private revision = 0;
 
@@ -86,6 +88,7 @@ export class TargetFacts {
       if (this.facts.get(key) !== after) continue;
       if (before === undefined) this.facts.delete(key);
       else this.facts.set(key, before);
+      this.journal.note(after);
     }
     if (staged.changes.length > 0 && this.revision === staged.revision) this.revision -= 1;
   }
@@ -93,7 +96,9 @@ export class TargetFacts {
   private take(fact: TargetFact): void {
     const key = targetKey(fact.deployment, fact.environment, fact.resource);
     const known = this.facts.get(key);
-    if (known === undefined || fact.sequence > known.sequence) this.facts.set(key, this.compact(fact));
+    if (known !== undefined && fact.sequence <= known.sequence) return;
+    this.facts.set(key, this.compact(fact));
+    this.journal.note(fact);
   }
 
   /** Names and ids stand in thousands of facts: keep one string of each. */

@@ -18,6 +18,8 @@ export class Mesh {
   readonly taken: NumberedDecision[] = [];
   /** Freezes and pins that the scheduler was asked to take. */
   readonly standing: StandingFact[] = [];
+  /** What the service told of its work. */
+  readonly told: Record<string, unknown>[] = [];
   schedulerAnswers = true;
   /** What the scheduler would say of its rollouts. */
   rollouts: ReplyOf<'scheduler.rollouts'>['rollouts'] = [];
@@ -40,7 +42,7 @@ export class Mesh {
       clock: { now: () => this.now },
       ids: { next: () => `id-${String(++this.ids).padStart(6, '0')}`, random: () => 0.5 },
       log: {
-        debug: () => undefined,
+        debug: (message, fields) => void this.told.push({ message, ...fields }),
         info: () => undefined,
         warn: () => undefined,
         error: (message, fields) => expectNoError(message, fields),

@@ -187,7 +187,12 @@ export class Decider {
         evaluation ??= kept.evaluate((view as PairView).input, now, inventoryRevision);
         return evaluation.decide(version);
       };
-      return judgePair(pair, view, row, { level, now, inventoryRevision, decide });
+      const asked = kept.asks;
+      const judged = judgePair(pair, view, row, { level, now, inventoryRevision, decide });
+      // Why judging took long, or that it did not: how many questions had to be asked of single targets.
+      const { publish } = judged;
+      this.deps.log.debug('judged', { pair: pairKey(pair), targets: kept.size, asked: kept.asks - asked, published: publish.length });
+      return judged;
     } catch (error) {
       this.kept.forget([pair]);
       throw error;

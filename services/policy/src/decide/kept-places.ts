@@ -12,7 +12,7 @@ const TARGETS_KEPT_MAX = 400_000;
 
 /** What was answered of a pair when it was judged last, so that only what has changed since is asked again. */
 export class KeptPlace {
-  evaluation: PlaceEvaluation | undefined;
+  private evaluation: PlaceEvaluation | undefined;
   private running: RunningHere | undefined;
   private readonly reader: JournalReader;
   private inventoryRevision = -1;
@@ -28,6 +28,16 @@ export class KeptPlace {
 
   get size(): number {
     return this.running?.list.docs.length ?? 0;
+  }
+
+  /** Whether what was answered is remembered. */
+  get knows(): boolean {
+    return this.evaluation !== undefined;
+  }
+
+  /** How often a target was asked a question here. */
+  get asks(): number {
+    return this.evaluation?.asks ?? 0;
   }
 
   /** What runs in the place now. */
@@ -84,7 +94,7 @@ export class KeptPlaces {
 
   /** Whether what was answered there is remembered. */
   has(pair: Pair): boolean {
-    return this.places.get(pairKey(pair))?.evaluation !== undefined;
+    return this.places.get(pairKey(pair))?.knows === true;
   }
 
   /** After judging threw: what is kept may be half of the old and half of the new. */

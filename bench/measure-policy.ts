@@ -28,6 +28,7 @@ const REPEATS = 5;
 export async function measurePolicy(targets: number): Promise<PolicyFigures> {
   const service = new PolicyInProcess();
   await service.prepare(targets);
+  await service.restart();
   const firstMs = await timed(() => service.judgeAgain());
   const again: number[] = [];
   for (let repeat = 0; repeat < REPEATS; repeat++) again.push(await timed(() => service.judgeAgain()));

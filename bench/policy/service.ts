@@ -17,7 +17,7 @@ export class PolicyInProcess {
   /** Rows of decisions, pairs and marks written so far. */
   rowsWritten = 0;
   private now = MONDAY;
-  private readonly parts: ServiceParts;
+  private parts: ServiceParts;
   private readonly store: Store;
   private readonly feed: InventoryChange[] = [];
   private ids = 0;
@@ -27,8 +27,12 @@ export class PolicyInProcess {
 
   constructor() {
     this.store = this.counting(createMemoryStore(tables));
+    this.parts = this.boot();
+  }
+
+  private boot(): ServiceParts {
     const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined };
-    this.parts = createPolicy({
+    return createPolicy({
       store: this.store,
       clock: { now: () => this.now },
       ids: { next: () => `id-${++this.ids}`, random: () => 0.5 },
@@ -39,7 +43,8 @@ export class PolicyInProcess {
         },
       },
       requests: {
-        ask: async (operation) => (operation === 'registry.feed' ? { changes: [], revision: this.feed.length } : { taken: 1 }) as never,
+        ask: async (operation) =>
+          (operation === 'registry.feed' ? { changes: [], revision: this.feed.length } : { taken: 1, rollouts: [] }) as never,
       },
       nudge: () => (this.nudged = true),
     });
@@ -62,6 +67,12 @@ export class PolicyInProcess {
     await this.take(events.map((event) => this.release(event)));
     for (const freeze of freezes) await this.parts.operations['policy.freeze']!(freeze, ADMIN);
     await this.settle();
+  }
+
+  /** The service dies and comes back: it has read all that is known, and judged nothing yet. */
+  async restart(): Promise<void> {
+    this.parts = this.boot();
+    await this.parts.operations['policy.explain']!({ ...PLACE, resource: identifierOf(0), version: running.tag }, ADMIN);
   }
 
   /** Something concerned the whole place: all its targets are judged again. */

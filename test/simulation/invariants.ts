@@ -1,4 +1,4 @@
-import { isOver, isRolloutOver, type JobState, type RolloutState } from '@slipway/core';
+import { isOver, type JobState } from '@slipway/core';
 import {
   jobTable,
   releaseTable,

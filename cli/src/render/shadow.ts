@@ -9,14 +9,7 @@ export function renderShadows({ policies, disagreements, since }: ReplyOf<'polic
   if (disagreements.length === 0) return `${head}\nThey and the gate said the same since ${moment(since, now)}.`;
   const rows = disagreements.map(({ policy, deployment, environment, version, would, targets, ofTargets, from, to, ended, because }) => {
     const until = to === undefined ? `since ${moment(from, now)}` : `${moment(from, now)}, ${span(to - from)}`;
-    const end =
-      ended === 'over'
-        ? would === 'hold'
-          ? 'it went all the same'
-          : 'over'
-        : ended === 'agreed'
-          ? 'then they agreed'
-          : 'lasts';
+    const end = ended === 'over' ? (would === 'hold' ? 'it went all the same' : 'over') : ended === 'agreed' ? 'then they agreed' : 'lasts';
     return [
       paint.bold(policy),
       `${deployment} ${version} → ${environment}`,

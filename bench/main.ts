@@ -3,6 +3,7 @@ import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { BenchMesh } from './bench-mesh.js';
 import { measureDecisions } from './measure-decisions.js';
+import { measurePolicy, type PolicyFigures } from './measure-policy.js';
 import { measureRollout, prepareTargets } from './measure-rollout.js';
 import { measureSingle } from './measure-single.js';
 import type { PeerResult } from './peers/peer.js';
@@ -14,11 +15,12 @@ import { renderReport, type SizeFigures } from './report.js';
  * figures differ from machine to machine; the ratios are what counts.
  */
 
-const USAGE = `npm run bench -- [--targets 1000,10000] [--singles 100] [--no-peers] [--json FILE]`;
+const USAGE = `npm run bench -- [--targets 1000,10000] [--policy-targets 1000,10000,100000] [--policy-only] [--singles 100] [--no-peers] [--json FILE]`;
 const TARGETS_MAX = 1_000_000;
 
 interface Options {
   targets: number[];
+  policyTargets: number[];
   singles: number;
   peers: boolean;
   json: string | undefined;
@@ -28,6 +30,8 @@ function readOptions(): Options {
   const { values } = parseArgs({
     options: {
       targets: { type: 'string', default: '1000,10000' },
+      'policy-targets': { type: 'string', default: '1000,10000,100000' },
+      'policy-only': { type: 'boolean', default: false },
       singles: { type: 'string', default: '100' },
       'no-peers': { type: 'boolean', default: false },
       json: { type: 'string' },
@@ -39,7 +43,13 @@ function readOptions(): Options {
       throw new Error(`${text} is not a whole number from 1 to ${TARGETS_MAX}; ${USAGE}`);
     return number;
   };
-  return { targets: values.targets.split(',').map(whole), singles: whole(values.singles), peers: !values['no-peers'], json: values.json };
+  return {
+    targets: values['policy-only'] ? [] : values.targets.split(',').map(whole),
+    policyTargets: values['policy-targets'].split(',').map(whole),
+    singles: whole(values.singles),
+    peers: !values['no-peers'],
+    json: values.json,
+  };
 }
 
 const note = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -69,8 +79,13 @@ async function measureSize(targets: number, options: Options): Promise<SizeFigur
 const options = readOptions();
 const sizes: SizeFigures[] = [];
 for (const targets of options.targets) sizes.push(await measureSize(targets, options));
-process.stdout.write(`${renderReport(sizes)}\n`);
+const policy: PolicyFigures[] = [];
+for (const targets of options.policyTargets) {
+  note(`${targets} targets: policy evaluation`);
+  policy.push(await measurePolicy(targets));
+}
+process.stdout.write(`${renderReport(sizes, policy)}\n`);
 if (options.json !== undefined) {
   const machine = { processors: cpus().length, model: cpus()[0]?.model, node: process.versions.node };
-  writeFileSync(options.json, `${JSON.stringify({ machine, sizes }, null, 2)}\n`);
+  writeFileSync(options.json, `${JSON.stringify({ machine, sizes, policy }, null, 2)}\n`);
 }

@@ -1,5 +1,5 @@
 import { PolicyInProcess } from './policy/service.js';
-import { CANDIDATES, MONDAY, identifierOf, running } from './policy/scene.js';
+import { CANDIDATES, MONDAY, identifierOf, running, waiting } from './policy/scene.js';
 
 /** What judging costs in a large place: one deployment in one environment, many policies, many versions that all wait. */
 export interface PolicyFigures {
@@ -11,6 +11,8 @@ export interface PolicyFigures {
   decisionsPerSecond: number;
   /** Rows written then. */
   againRows: number;
+  /** A person approves one of the versions: until it is answered, with what follows. */
+  approvedMs: number;
   /** A fact of one target came that no answer depends on: until that is known, and rows written for it. */
   sameMs: number;
   sameRows: number;
@@ -33,6 +35,7 @@ export async function measurePolicy(targets: number): Promise<PolicyFigures> {
   const again: number[] = [];
   for (let repeat = 0; repeat < REPEATS; repeat++) again.push(await timed(() => service.judgeAgain()));
   const againRows = service.rowsWritten;
+  const approvedMs = await timed(() => service.approve(waiting[CANDIDATES - 1]!));
   const same = await facts(service, (index) => service.fact('checkout', 'production', identifierOf(at(index, targets)), running));
   const sameRows = service.rowsWritten;
   const changed = await facts(service, (index) =>
@@ -46,6 +49,7 @@ export async function measurePolicy(targets: number): Promise<PolicyFigures> {
     againMs,
     decisionsPerSecond: (CANDIDATES / againMs) * 1_000,
     againRows,
+    approvedMs,
     sameMs: same.ms,
     sameRows,
     changedMs: changed.ms,

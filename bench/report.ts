@@ -1,6 +1,8 @@
 import { cpus } from 'node:os';
 import { natsVersion } from './bench-mesh.js';
 import type { DecisionFigures } from './measure-decisions.js';
+import type { PolicyFigures } from './measure-policy.js';
+import { CANDIDATES, POLICIES } from './policy/scene.js';
 import { sum, type RolloutFigures } from './measure-rollout.js';
 import type { SingleFigures } from './measure-single.js';
 import type { PeerResult } from './peers/peer.js';
@@ -19,7 +21,7 @@ export interface SizeFigures {
 const AIMS = { dispatchedPerSecond: 5_000, recordedPerSecond: 4_000, claimP50: 15, claimP99: 50 } as const;
 
 /** The table for people. */
-export function renderReport(sizes: readonly SizeFigures[]): string {
+export function renderReport(sizes: readonly SizeFigures[], policy: readonly PolicyFigures[]): string {
   const lines = [
     `Slipway bench on ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}, nats-server ${natsVersion}`,
     '',
@@ -34,7 +36,36 @@ export function renderReport(sizes: readonly SizeFigures[]): string {
       `growth from ${small.targets} to ${large.targets} targets (exponent)   processor time ${growthExponent(cost(small), cost(large)).toFixed(2)}, time to all recorded ${growthExponent(time(small), time(large)).toFixed(2)}`,
     );
   }
+  for (const figures of policy) lines.push('', ...renderPolicy(figures));
   return lines.join('\n');
+}
+
+/** Re-deciding all waiting targets of one environment, and a fact that concerns one of them. */
+const POLICY_AIMS = { againMs: 1_000, factMs: 10 } as const;
+
+function renderPolicy(figures: PolicyFigures): string[] {
+  const ms = (value: number): string => `${value.toFixed(value < 10 ? 1 : 0)} ms`;
+  const waited = (value: number): string => (value === 0 ? 'at once' : `together with others, within ${ms(value)}`);
+  return [
+    `policy evaluation, ${figures.targets} waiting targets, ${POLICIES} policies, ${CANDIDATES} versions (processor time)`,
+    row('judged first, after a restart', ms(figures.firstMs), verdict(figures.firstMs <= POLICY_AIMS.againMs)),
+    row(
+      'all judged again, nothing changed',
+      ms(figures.againMs),
+      `${figures.decisionsPerSecond.toFixed(0)} decisions/s`,
+      `rows written ${figures.againRows}`,
+      verdict(figures.againMs <= POLICY_AIMS.againMs),
+    ),
+    row('a person approves', ms(figures.approvedMs), 'answered; one decision of them all is another'),
+    row(
+      'one fact, no answer changed',
+      ms(figures.sameMs),
+      `rows written ${figures.sameRows}`,
+      verdict(figures.sameMs <= POLICY_AIMS.factMs),
+    ),
+    row('one fact, one target moved', ms(figures.changedMs), `all decisions published, ${waited(figures.changedWaitedMs)}`),
+    row('one fact elsewhere', ms(figures.elsewhereMs), waited(figures.elsewhereWaitedMs)),
+  ];
 }
 
 function renderSize({ targets, rollout, single, decisions, peers }: SizeFigures): string[] {

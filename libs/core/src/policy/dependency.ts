@@ -43,8 +43,20 @@ export function evaluateDependency(rule: DependencyRule, context: RuleContext): 
   return answerOf(rule.kind, verdict, presences, rule.mode);
 }
 
+/** By the list that they were found in, and by rule: a rule is asked at each of 100,000 targets. Input is never changed. */
+const found = new WeakMap<DecisionInput['deployments'], Map<string, Other[] | string>>();
+
 /** The other deployments that a rule names, or why that cannot be known. */
 export function othersOf(rule: DependencyRule, input: DecisionInput): Other[] | string {
+  let known = found.get(input.deployments);
+  if (!known) found.set(input.deployments, (known = new Map()));
+  const key = `${input.deployment.system}/${input.deployment.name} ${rule.on}`;
+  let others = known.get(key);
+  if (others === undefined) known.set(key, (others = findOthers(rule, input)));
+  return others;
+}
+
+function findOthers(rule: DependencyRule, input: DecisionInput): Other[] | string {
   const expression = compileExpression(rule.on);
   const others: Other[] = [];
   for (const other of input.deployments) {
@@ -116,6 +128,26 @@ function sameResource(other: Other, identifier: string | undefined): string[] {
   return identifier !== undefined && set.has(identifier) ? [identifier] : [];
 }
 
+/** What was said of a tag and a range, most of which are asked of many targets. A pure memo. */
+const ranges = new Map<string, true | string | { error: string }>();
+const RANGES_REMEMBERED_MAX = 1_000;
+
+function inRange(tag: string, range: string): true | string | { error: string } {
+  const key = `${tag} ${range}`;
+  let known = ranges.get(key);
+  if (known === undefined) {
+    if (ranges.size >= RANGES_REMEMBERED_MAX) ranges.clear();
+    ranges.set(key, (known = compareRange(tag, range)));
+  }
+  return known;
+}
+
+function compareRange(tag: string, range: string): true | string | { error: string } {
+  if (semver.validRange(range) === null) return { error: `"${range}" is not a semver range` };
+  if (semver.valid(tag) === null) return `${tag} runs, which is no semver version`;
+  return semver.satisfies(tag, range) ? true : `${tag} runs`;
+}
+
 /** True, or why not in a few words, or why that cannot be known. */
 export function runsMatching(
   other: Other,
@@ -126,9 +158,8 @@ export function runsMatching(
   const running = fact?.running;
   if (!running) return 'nothing runs there yet';
   if (requirement.versionIs === 'range') {
-    if (semver.validRange(requirement.version) === null) return { error: `"${requirement.version}" is not a semver range` };
-    if (semver.valid(running.tag) === null) return `${running.tag} runs, which is no semver version`;
-    if (!semver.satisfies(running.tag, requirement.version)) return `${running.tag} runs`;
+    const answer = inRange(running.tag, requirement.version);
+    if (answer !== true) return answer;
   } else {
     const version = input.versions.get(running.version);
     if (!version) return { error: `version ${running.tag} is not known here` };

@@ -9,12 +9,14 @@ import type { RuleContext } from './rule-result.js';
 /** Everything that is known of a place but for the version. */
 export type Place = Omit<DecisionInput, 'version'>;
 
+export type Reading = 'own' | 'beside' | 'besideVersions';
+
 /** A question that is asked of each target. */
 export interface Question {
   /** Equal keys: equal answers. */
   key: string;
-  /** Besides documents: facts of the judged targets, or of other deployments there. */
-  reads?: 'own' | 'beside';
+  /** Besides documents: facts of the judged targets, or of other deployments there, and which versions those run. */
+  reads?: Reading;
   /** Of whom it is asked only. */
   where?: AskedQuestion | undefined;
   /** The version that it is asked for; absent: the answer is the same for all. */
@@ -94,14 +96,18 @@ export class PlaceColumns {
     return this.partitionBy(all, shared.length < all.length ? this.partitionBy(shared) : undefined);
   }
 
-  /** Ask again what may have changed: by these facts, and by time. `beside` undefined: at all targets. */
-  renew(place: Place, now: number, own: Iterable<string> | undefined, beside: Iterable<string> | undefined): void {
+  /** Ask again what may have changed: by what is read at these resources (undefined: at all), and by time. */
+  renew(place: Place, now: number, changed: Record<Reading, Iterable<string> | undefined>): void {
     this.place = place;
     this.now = now;
     this.round += 1;
     this.forget();
     for (const { partition } of this.partitions.values()) partition.prepare();
-    const news = { own: this.facts.renew(place, own), beside: [...this.facts.indexesOf(beside)] };
+    const news: Record<Reading, readonly number[]> = {
+      own: this.facts.renew(place, changed.own),
+      beside: [...this.facts.indexesOf(changed.beside)],
+      besideVersions: [...this.facts.indexesOf(changed.besideVersions)],
+    };
     const moved = new Set<number>();
     for (const asked of this.asked.values()) {
       const again = asked.reads ? news[asked.reads] : [];

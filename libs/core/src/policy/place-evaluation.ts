@@ -17,7 +17,7 @@ import { sameDocuments, sameNeighbours, sameWords } from './same-place.js';
 import { quarantineResult, standingChecks } from './standing.js';
 import { SuccessCounts } from './success-counts.js';
 import type { Plan, PlannedPolicy } from './tell-groups.js';
-import { becauseOf, groupAt, isAsked } from './tell-groups.js';
+import { becauseOf, groupAt, isAsked, samePlan } from './tell-groups.js';
 
 /** Facts that have changed since the place was judged last. Absent: none; `all`: nobody knows which. */
 export interface PlaceChange {
@@ -25,8 +25,10 @@ export interface PlaceChange {
   own?: readonly string[] | 'all';
   /** Resources of the environment with new facts of other deployments. */
   beside?: readonly string[] | 'all';
-  /** The deployment's facts in other environments, or versions, are others. */
+  /** The deployment's facts in other environments are others. */
   elsewhere?: boolean;
+  /** Versions, of any deployment, are others. */
+  versions?: boolean;
 }
 
 /** What was last said of one version, and what it rests on. */
@@ -38,12 +40,16 @@ interface Said {
   until: number;
   /** What was known of the version at the targets when the plan was made: it tells which questions are asked. */
   known: string;
+  /** Which knowledge of what is the same for all targets it was made with. */
+  made: number;
   partition?: Partition;
   generation?: number;
   decision?: Decision;
 }
 
 const NONE: readonly string[] = [];
+/** More than are candidates at once. */
+const VERSIONS_REMEMBERED_MAX = 64;
 
 /**
  * The judging of one place: the targets of one deployment in one environment, for any of its versions. Each question is asked once for all versions
@@ -84,12 +90,15 @@ export class PlaceEvaluation {
       const { asks } = this.columns;
       this.columns = new PlaceColumns(place, now);
       this.columns.asks = asks;
+      this.said.clear();
       this.forgetShared();
       return;
     }
-    const others = change.elsewhere === true || !sameNeighbours(before, place);
-    if (others || change.beside !== undefined || !sameWords(before, place)) this.forgetShared();
-    this.columns.renew(place, now, listed(change.own), others ? undefined : listed(change.beside));
+    const neighbours = !sameNeighbours(before, place);
+    const others = neighbours || change.elsewhere === true || change.versions === true || change.beside !== undefined;
+    if (others || !sameWords(before, place)) this.forgetShared();
+    const beside = neighbours ? undefined : listed(change.beside);
+    this.columns.renew(place, now, { own: listed(change.own), beside, besideVersions: change.versions === true ? undefined : beside });
   }
 
   /** What the rules say of one version now. */
@@ -106,7 +115,8 @@ export class PlaceEvaluation {
   /** What was said last, if its plan still stands. */
   private standing(version: Version): Said | undefined {
     const said = this.said.get(version.id);
-    const stands = said?.version === version && said.until > this.now && said.known === this.knownOf(version);
+    const stands =
+      said?.version === version && said.made === this.generation && said.until > this.now && said.known === this.knownOf(version);
     return stands && this.columns.need(said.questions) ? said : undefined;
   }
 
@@ -121,8 +131,23 @@ export class PlaceEvaluation {
     if (this.columns.facts.quarantined.has(version.id)) plan.perTarget.push(this.quarantine(input));
     const overrides = new Overrides(input, this.now);
     for (const policy of this.policies) plan.policies.push(...this.planPolicy(policy, context, overrides));
-    const said: Said = { version, plan, questions: questionsOf(plan), until: this.untilOf(plan), known: this.knownOf(version) };
+    const said: Said = {
+      version,
+      plan,
+      questions: questionsOf(plan),
+      until: this.untilOf(plan),
+      known: this.knownOf(version),
+      made: this.generation,
+    };
+    const last = this.said.get(version.id);
+    // Often nothing of what was looked at again is any different: then neither is the decision.
+    if (last?.decision && last.version === version && samePlan(last.plan, plan)) {
+      const { partition, generation, decision } = last;
+      Object.assign(said, { partition, generation, decision });
+    }
+    this.said.delete(version.id);
     this.said.set(version.id, said);
+    if (this.said.size > VERSIONS_REMEMBERED_MAX) this.said.delete(this.said.keys().next().value!);
     return said;
   }
 
@@ -164,7 +189,11 @@ export class PlaceEvaluation {
     const ask = (ofVersion: boolean, elseAs?: AskedQuestion): AskedQuestion =>
       this.columns.ask({
         key: `gate ${this.numberOf(rule)} ${where?.number ?? ''} ${ofVersion ? `${version.id} ${overridden}` : ''}`,
-        ...(readsOwnFact(rule) ? { reads: 'own' } : rule.kind === 'dependency' ? { reads: 'beside' } : {}),
+        ...(readsOwnFact(rule)
+          ? { reads: 'own' }
+          : rule.kind === 'dependency'
+            ? { reads: rule.versionIs === 'cel' ? 'besideVersions' : 'beside' }
+            : {}),
         ...(ofVersion ? { version } : {}),
         ...(elseAs ? { elseAs } : {}),
         where,
@@ -248,7 +277,6 @@ export class PlaceEvaluation {
 
   private forgetShared(): void {
     this.generation += 1;
-    this.said.clear();
     this.shared.clear();
     this.obligations.clear();
     this.successes = new SuccessCounts(this.place);

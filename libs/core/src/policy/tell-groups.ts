@@ -75,3 +75,24 @@ export function becauseOf(groups: readonly DecisionGroup[], targets: number): st
     .slice(0, BECAUSE_MAX)
     .map(([sentence, size]) => (size === targets ? sentence : `${sentence} (${size} of ${targets} targets)`));
 }
+
+/** Whether a reader could not tell the decisions of two plans apart: the same policies and questions, and equal answers to what is the same for all targets. */
+export function samePlan(a: Plan, b: Plan): boolean {
+  return (
+    sameAnswers(a.standing, b.standing) &&
+    sameAnswers(a.perTarget, b.perTarget) &&
+    a.policies.length === b.policies.length &&
+    a.policies.every(({ policy, applies, gates }, index) => {
+      const other = b.policies[index]!;
+      return policy === other.policy && sameAnswers([applies, ...gates], [other.applies, ...other.gates]);
+    })
+  );
+}
+
+function sameAnswers(a: readonly (true | RuleResult | AskedQuestion)[], b: readonly (true | RuleResult | AskedQuestion)[]): boolean {
+  if (a.length !== b.length) return false;
+  return a.every((one, index) => {
+    const other = b[index]!;
+    return one === other || (!isAsked(one) && !isAsked(other) && JSON.stringify(one) === JSON.stringify(other));
+  });
+}

@@ -65,14 +65,14 @@ export class KeptPlace {
       if (deployment.name === this.pair.deployment) continue;
       beside = both(beside, this.reader.take({ deployment: deployment.name, environment: this.pair.environment }));
     }
-    // A version may be another, too: rules look at those that run.
-    let elsewhere = this.inventoryRevision !== inventoryRevision;
+    const versions = this.inventoryRevision !== inventoryRevision;
     this.inventoryRevision = inventoryRevision;
+    let elsewhere = false;
     for (const { environment } of place.environments) {
       const changed = this.reader.take({ deployment: this.pair.deployment, environment: environment.name });
       elsewhere ||= changed === 'all' || changed.length > 0;
     }
-    return { own, ...(beside === 'all' || beside.length > 0 ? { beside } : {}), elsewhere };
+    return { own, ...(beside === 'all' || beside.length > 0 ? { beside } : {}), elsewhere, versions };
   }
 }
 

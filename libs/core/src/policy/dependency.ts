@@ -27,8 +27,11 @@ interface Presence {
 
 /** The other deployment must currently run a matching, verified version. */
 export function evaluateDependency(rule: DependencyRule, context: RuleContext): RuleResult {
-  const others = othersOf(rule, context.input);
+  const known = foundOf(rule, context.input);
+  const { others } = known;
   if (typeof others === 'string') return undecided(rule.kind, others);
+  const there = others.length > 0 && allThere(others, rule, context);
+  if (there && known.allThere) return known.allThere;
   if (others.length === 0) {
     return {
       rule: rule.kind,
@@ -40,20 +43,44 @@ export function evaluateDependency(rule: DependencyRule, context: RuleContext): 
   const presences = others.map((other) => presenceOf(other, rule, context));
   const verdicts = presences.map((presence) => presence.verdict);
   const verdict = rule.mode === 'any' ? bestVerdict(verdicts) : worstVerdict(verdicts);
-  return answerOf(rule.kind, verdict, presences, rule.mode);
+  const answer = answerOf(rule.kind, verdict, presences, rule.mode);
+  if (there) known.allThere = answer;
+  return answer;
 }
 
-/** By the list that they were found in, and by rule: a rule is asked at each of 100,000 targets. Input is never changed. */
-const found = new WeakMap<DecisionInput['deployments'], Map<string, Other[] | string>>();
+/** The others that a rule names in one list of deployments, and its answer where all of them are as it wants. */
+interface Found {
+  deployment: DecisionInput['deployment'];
+  others: Other[] | string;
+  allThere?: RuleResult;
+}
+
+/** By the list and by rule: a rule is asked at each of 100,000 targets. Input is never changed. */
+const found = new WeakMap<DecisionInput['deployments'], Map<DependencyRule, Found>>();
+
+function foundOf(rule: DependencyRule, input: DecisionInput): Found {
+  let rules = found.get(input.deployments);
+  if (!rules) found.set(input.deployments, (rules = new Map()));
+  let known = rules.get(rule);
+  if (known?.deployment !== input.deployment) rules.set(rule, (known = { deployment: input.deployment, others: findOthers(rule, input) }));
+  return known;
+}
 
 /** The other deployments that a rule names, or why that cannot be known. */
 export function othersOf(rule: DependencyRule, input: DecisionInput): Other[] | string {
-  let known = found.get(input.deployments);
-  if (!known) found.set(input.deployments, (known = new Map()));
-  const key = `${input.deployment.system}/${input.deployment.name} ${rule.on}`;
-  let others = known.get(key);
-  if (others === undefined) known.set(key, (others = findOthers(rule, input)));
-  return others;
+  return foundOf(rule, input).others;
+}
+
+/** Whether all run there as the rule wants, which is mostly so: then the answer is the same at all targets. */
+function allThere(others: readonly Other[], rule: DependencyRule, { input, resource }: RuleContext): boolean {
+  if (rule.where !== 'sameResource' || resource === undefined) return false;
+  const { identifier } = resource;
+  return others.every((other) => {
+    const [there] = sameResource(other, identifier);
+    return (
+      there !== undefined && runsMatching(other, rule, input, factOf(input, other.deployment.name, input.environment.name, there)) === true
+    );
+  });
 }
 
 function findOthers(rule: DependencyRule, input: DecisionInput): Other[] | string {
@@ -128,21 +155,24 @@ function sameResource(other: Other, identifier: string | undefined): string[] {
   return identifier !== undefined && set.has(identifier) ? [identifier] : [];
 }
 
-/** What was said of a tag and a range, most of which are asked of many targets. A pure memo. */
-const ranges = new Map<string, true | string | { error: string }>();
-const RANGES_REMEMBERED_MAX = 1_000;
+type InRange = true | string | { error: string };
 
-function inRange(tag: string, range: string): true | string | { error: string } {
-  const key = `${tag} ${range}`;
-  let known = ranges.get(key);
-  if (known === undefined) {
-    if (ranges.size >= RANGES_REMEMBERED_MAX) ranges.clear();
-    ranges.set(key, (known = compareRange(tag, range)));
+/** What was said of ranges and tags, most of which are asked of many targets. A pure memo. */
+const ranges = new Map<string, Map<string, InRange>>();
+const REMEMBERED_MAX = 1_000;
+
+function inRange(tag: string, range: string): InRange {
+  let tags = ranges.get(range);
+  if (!tags || tags.size >= REMEMBERED_MAX) {
+    if (ranges.size >= REMEMBERED_MAX) ranges.clear();
+    ranges.set(range, (tags = new Map()));
   }
+  let known = tags.get(tag);
+  if (known === undefined) tags.set(tag, (known = compareRange(tag, range)));
   return known;
 }
 
-function compareRange(tag: string, range: string): true | string | { error: string } {
+function compareRange(tag: string, range: string): InRange {
   if (semver.validRange(range) === null) return { error: `"${range}" is not a semver range` };
   if (semver.valid(tag) === null) return `${tag} runs, which is no semver version`;
   return semver.satisfies(tag, range) ? true : `${tag} runs`;

@@ -28,6 +28,7 @@ export class RunningHere {
   private readonly byResource = new Map<string, Counted>();
   /** One object for all targets that count alike. */
   private readonly alike = new Map<string, Counted>();
+  private last: Counted | undefined;
   private readonly versions = new Map<string | undefined, number>();
   private readonly moved = new Map<string, number>();
 
@@ -69,9 +70,12 @@ export class RunningHere {
   }
 
   private counted(version: string | undefined, moved: boolean): Counted {
+    const { last } = this;
+    if (last && last.version === version && last.moved === moved) return last;
     const key = `${version} ${moved}`;
-    let counted = this.alike.get(key);
-    if (!counted) this.alike.set(key, (counted = { version, moved }));
+    const counted = this.alike.get(key) ?? { version, moved };
+    this.alike.set(key, counted);
+    this.last = counted;
     return counted;
   }
 

@@ -35,6 +35,13 @@ const doors: Door[] = consumers.flatMap(({ stream, name, filters }) =>
   filters.map((filter) => ({ stream, consumer: name, subject: SUBJECTS[filter] ?? concrete(filter) })),
 );
 
+/** Of what only services ask: who asks, where it is not the scheduler. */
+const ASKED_BY: Partial<Record<OperationName, 'policy' | 'registry'>> = {
+  'scheduler.takeDecisions': 'policy',
+  'scheduler.takeStanding': 'policy',
+  'scheduler.takeChanges': 'registry',
+};
+
 describe('messages that nobody can read', () => {
   let mesh: FaultMesh;
   let liar: NatsConnection;
@@ -149,7 +156,7 @@ describe('messages that nobody can read', () => {
 
   /** A service that may ask for what only services may. */
   async function serviceThatAsks(name: OperationName): Promise<NatsConnection> {
-    return mesh.nats.connect(name === 'scheduler.takeDecisions' ? 'policy' : 'scheduler');
+    return mesh.nats.connect(ASKED_BY[name] ?? 'scheduler');
   }
 });
 

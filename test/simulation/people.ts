@@ -168,7 +168,7 @@ export class People {
   /** The reply, or undefined when it was refused. What is not known yet is asked for again a few times: it is on its way. */
   private async ask<N extends OperationName>(operation: N, request: RequestOf<N>, tries = 20): Promise<unknown> {
     for (let attempt = 1; attempt <= tries; attempt++) {
-      const said = await this.world.untilAcknowledged(operation, request);
+      const said = await this.answered(operation, request);
       if ('reply' in said) {
         this.world.note(`person: ${operation} ${JSON.stringify(request)}`);
         return said.reply ?? true;
@@ -178,6 +178,14 @@ export class People {
       await this.pause(5_000);
     }
     return undefined;
+  }
+
+  private async answered<N extends OperationName>(operation: N, request: RequestOf<N>) {
+    const { deployment, tag, status } = request as { deployment: string; tag: string; status?: string };
+    const told = operation === 'registry.setVersionStatus' && status === 'ready' ? this.words.makesReady(deployment, tag) : undefined;
+    const said = await this.world.untilAcknowledged(operation, request);
+    told?.();
+    return said;
   }
 
   private pause(ms: number): Promise<void> {

@@ -69,6 +69,8 @@ export class Words {
   private readonly pins: PinSaid[] = [];
   private readonly overrides: VersionSaid[] = [];
   private readonly stopped: VersionSaid[] = [];
+  /** Versions that somebody is making ready now. */
+  private readonly readying = new Set<{ deployment: string; tag: string }>();
   private readonly pinning = new Set<string>();
 
   constructor(private readonly world: World) {}
@@ -165,15 +167,23 @@ export class Words {
     const status = random.pick(['paused', 'rejected'] as const);
     if (!(await ask('registry.setVersionStatus', { deployment, tag, status, reason: 'to see' }, 1))) return;
     this.world.note(`acknowledged: ${deployment} ${tag} is ${status}`);
+    const { now } = clockwork;
     // Somebody else may be making it ready at this very moment.
-    const said: VersionSaid = { deployment, version: tag, from: clockwork.now, until: Infinity };
-    for (const other of this.stopped) if (other.deployment === deployment && other.version === tag) said.until = other.until;
+    const undone = [...this.readying].some((one) => one.deployment === deployment && one.tag === tag);
+    const said: VersionSaid = { deployment, version: tag, from: now, until: undone ? now : Infinity };
     this.stopped.push(said);
     if (random.chance(0.3)) return;
     await pause(random.between(2_000, 40_000));
-    for (const one of this.stopped)
-      if (one.deployment === deployment && one.version === tag) one.until = Math.min(one.until, clockwork.now);
     await ask('registry.setVersionStatus', { deployment, tag, status: 'ready', reason: 'seen' }, 1);
+  }
+
+  /** Somebody asks for a version to be ready again: until that is answered nothing is certain of it. Gives what to call then. */
+  makesReady(deployment: string, tag: string): () => void {
+    const { now } = this.world.clockwork;
+    for (const one of this.stopped) if (one.deployment === deployment && one.version === tag) one.until = Math.min(one.until, now);
+    const asked = { deployment, tag };
+    this.readying.add(asked);
+    return () => void this.readying.delete(asked);
   }
 
   /** Whether somebody let this version skip its approval then. */

@@ -50,7 +50,8 @@ const waveSchema = z
     ...(name === undefined ? {} : { name }),
     targets,
     holdMs: hold ?? 0,
-    verify: verify ?? false,
+    // The next wave goes only when this one is verified (SPEC 5); to go on without is what somebody has to write.
+    verify: verify ?? true,
     approve: approve ?? false,
   }));
 

@@ -32,7 +32,7 @@ describe('documents', () => {
   - versionSelector: version.tag.startsWith("1.")
   - window: { rrule: "FREQ=DAILY", duration: 7h }
   - cooldown: { interval: 1d }
-  - gradualRollout: { waves: [{ targets: 1, hold: 5m }, { name: half, targets: 50%, verify: true }, { targets: { selector: "true" } }], failureBudget: 5% }
+  - gradualRollout: { waves: [{ targets: 1, hold: 5m }, { name: half, targets: 50%, verify: false }, { targets: { selector: "true" } }], failureBudget: 5% }
   - verification: [{ metric: nap, provider: { type: sleep, duration: 1s } }]
   - retry: { attempts: 5, max: 1m }
   - rollback: {}
@@ -79,9 +79,9 @@ describe('documents', () => {
           across: {
             type: 'waves',
             waves: [
-              { name: 'wave 1', targets: { count: 1 }, holdMs: 300_000, verify: false, approve: false },
-              { name: 'half', targets: { percent: 50 }, holdMs: 0, verify: true, approve: false },
-              { name: 'wave 3', targets: { selector: 'true' }, holdMs: 0, verify: false, approve: false },
+              { name: 'wave 1', targets: { count: 1 }, holdMs: 300_000, verify: true, approve: false },
+              { name: 'half', targets: { percent: 50 }, holdMs: 0, verify: false, approve: false },
+              { name: 'wave 3', targets: { selector: 'true' }, holdMs: 0, verify: true, approve: false },
             ],
           },
           order: [],

@@ -126,6 +126,14 @@ export class BenchMesh {
     return state.last_seq;
   }
 
+  /** Everything that was said has been taken in: no service has an event before it. */
+  async settled(): Promise<void> {
+    await this.until('every event is taken in', async () => {
+      const queues = await Promise.all(['policy', 'scheduler'].map((name) => this.streams.consumers.info('EVT', name)));
+      return queues.every(({ num_pending, num_ack_pending }) => num_pending + num_ack_pending === 0);
+    });
+  }
+
   /** How many invitations no agent has answered yet. */
   async unanswered(): Promise<number> {
     const { num_pending, num_ack_pending } = await this.streams.consumers.info('JOBS', 'bench_noop');

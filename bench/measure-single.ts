@@ -1,7 +1,7 @@
 import type { BenchMesh } from './bench-mesh.js';
 
 export interface SingleFigures {
-  /** From before the publishing of a version, as CI does, to the grant of the claim to the agent, in milliseconds; one target, one at a time. */
+  /** From before the publishing of a version, as CI does, to the grant of the claim to the agent, in milliseconds; one target, one at a time, when what came before has settled. */
   claimMs: number[];
 }
 
@@ -29,6 +29,7 @@ export async function measureSingle(mesh: BenchMesh, versions: number): Promise<
   const publishedAt = new Map<string, number>();
   for (let index = 0; index < WARM_UP + versions; index++) {
     const tag = `1.0.${index}`;
+    await mesh.settled();
     const completed = await mesh.watch('slipway.evt.rollout.single.narrow.completed');
     publishedAt.set(tag, Date.now());
     await mesh.publish('single', tag);

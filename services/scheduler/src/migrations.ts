@@ -84,4 +84,8 @@ export const migrations: readonly MigrationStep[] = [
       'create table "agent_order" ("agent" text collate "C" not null, "command" text collate "C" not null, "by" text collate "C" not null, "reason" text collate "C", "at" timestamptz not null, primary key ("agent"))',
     ],
   },
+  {
+    name: '0009_held_at_place',
+    sql: ['CREATE INDEX job_held_at_place ON job USING btree (deployment, environment, queued_at, id) WHERE (held IS NOT NULL)'],
+  },
 ];

@@ -213,6 +213,12 @@ export const jobTable = defineTable(
       },
       { name: 'job_due', columns: ['wakeAt'], where: { sql: 'wake_at is not null', holds: (row) => row.wakeAt !== undefined } },
       {
+        // Asked after every job that ends; without it the whole place would be read for the few that are held there.
+        name: 'job_held_at_place',
+        columns: ['deployment', 'environment', 'queuedAt', 'id'],
+        where: { sql: 'held is not null', holds: (row) => row.held !== undefined },
+      },
+      {
         // In the order in which they are asked again; small, since few jobs are held at a time.
         name: 'job_held_since',
         columns: ['held', 'queuedAt'],

@@ -1,3 +1,4 @@
+import { waveNamed } from '@slipway/core';
 import type { ReplyOf } from '@slipway/contracts';
 import type { Decision, DecisionGroup, RuleResult, Verdict } from '@slipway/core';
 import { columns, pad, type Paint } from '../terminal.js';
@@ -173,7 +174,7 @@ function verdictWord(verdict: Verdict, paint: Paint): string {
 /** What the rollout itself adds to the rules' answer. */
 function rolloutLine(rollout: Explained['rollout'], now: number, paint: Paint): string | undefined {
   if (!rollout) return undefined;
-  const wave = rollout.wave && rollout.state === 'running' ? `, wave ${rollout.wave}` : '';
+  const wave = rollout.wave && rollout.state === 'running' ? `, ${waveNamed(rollout.wave)}` : '';
   const wake = rollout.wakeAt !== undefined && rollout.wakeAt > now ? `, goes on at ${moment(rollout.wakeAt, now)}` : '';
   const word = rollout.state === 'running' || rollout.state === 'completed' ? rollout.state : paint.yellow(rollout.state);
   const what = rollout.renewal ? 'rollout of its changed config' : 'rollout';

@@ -1,3 +1,4 @@
+import { waveNamed } from '@slipway/core';
 import type { RolloutView } from '@slipway/contracts';
 import { columns, progressBar, type Paint } from '../terminal.js';
 import { waitsFor } from './waits.js';
@@ -30,7 +31,7 @@ export function renderRollout(rollout: RolloutView, now: number, paint: Paint): 
       rows.push([
         part.name,
         `…${members.length} ${members.length === 1 ? 'target' : 'targets'}`,
-        paint.dim(OVER.has(rollout.state) ? '· never begun' : `· waits for wave ${rollout.waves[index - 1]?.name ?? ''}`),
+        paint.dim(OVER.has(rollout.state) ? '· never begun' : `· waits for ${waveNamed(rollout.waves[index - 1]?.name ?? '')}`),
       ]);
       return;
     }

@@ -1,3 +1,4 @@
+import { waveNamed } from '@slipway/core';
 import type { StatusCell } from '@slipway/contracts';
 import { columns, type Paint } from '../terminal.js';
 import { moment } from './when.js';
@@ -44,7 +45,7 @@ function renderCell(cell: StatusCell, now: number, paint: Paint): string {
   if (rollout && !['completed', 'superseded', 'cancelled'].includes(rollout.state)) {
     const wave = rollout.waves[rollout.wave];
     parts.push(
-      `${rollout.version} ${rollout.state}${wave && rollout.waves.length > 1 ? `, wave ${wave.name}` : ''}${rollout.because ? `: ${rollout.because}` : ''}`,
+      `${rollout.version} ${rollout.state}${wave && rollout.waves.length > 1 ? `, ${waveNamed(wave.name)}` : ''}${rollout.because ? `: ${rollout.because}` : ''}`,
     );
   }
   for (const half of cell.halfWay ?? []) {

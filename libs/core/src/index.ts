@@ -17,6 +17,7 @@ export { CelFailure } from './cel/failure.js';
 export * from './cel/limits.js';
 export * from './cel/names.js';
 export * from './cel/template.js';
+export * from './text/wave-name.js';
 export * from './text/duration.js';
 export * from './text/instant.js';
 export * from './text/issue.js';

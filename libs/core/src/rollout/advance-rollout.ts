@@ -2,6 +2,7 @@ import type { PlannedWave, Rollout, RolloutEffect, RolloutEvent, RolloutState } 
 import { moveOn, type MayBegin } from './move-on.js';
 import { closeDraft, enter, failureCount, openDraft, setLetter, trimForgiven, waveOf, type RolloutDraft } from './rollout-draft.js';
 import { takeMember } from './take-member.js';
+import { waveNamed } from '../text/wave-name.js';
 
 /*
  * The life of a rollout: pending → running ⇄ paused | halted → completed | superseded | rolledBack | cancelled.
@@ -89,7 +90,7 @@ export function isRolloutOver(rollout: Pick<Rollout, 'state'>): boolean {
 function start(draft: RolloutDraft): void {
   const first = waveOf(draft);
   if (first?.approve && !draft.promoted) {
-    draft.because = `wave ${first.name} waits to be approved before it begins`;
+    draft.because = `${waveNamed(first.name)} waits to be approved before it begins`;
     draft.wakeAt = undefined;
     return;
   }

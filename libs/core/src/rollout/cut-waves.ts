@@ -4,6 +4,7 @@ import type { ResourceDoc } from '../model/inventory.js';
 import type { JsonObject } from '../model/json.js';
 import type { WaveSize, WaveSpec } from '../model/policy.js';
 import type { PlannedWave } from '../model/rollout.js';
+import { waveNamed } from '../text/wave-name.js';
 
 /*
  * From ordered members to waves. A count or a percentage is a total: how many of all members the rollout may have reached when that wave is
@@ -70,6 +71,6 @@ function selects(selector: string, resource: ResourceDoc, wave: string): boolean
   throw new SlipwayError({
     code: 'core.rollout.selectorFailed',
     kind: 'invalid',
-    message: `The selector of wave ${wave} has no answer for ${resource.identifier}: ${answer.error}. Write one that is true or false for every target.`,
+    message: `The selector of ${waveNamed(wave)} has no answer for ${resource.identifier}: ${answer.error}. Write one that is true or false for every target.`,
   });
 }

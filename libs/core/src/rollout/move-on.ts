@@ -1,5 +1,6 @@
 import type { MemberLetter, PlannedWave } from '../model/rollout.js';
 import { enter, failureCount, liveCount, orderRollBack, waveOf, type RolloutDraft } from './rollout-draft.js';
+import { waveNamed } from '../text/wave-name.js';
 
 /*
  * What follows from the state as it is, after all events of a batch: ending what is to end, finishing waves, beginning members. Every rollout that
@@ -108,7 +109,7 @@ function nextWaveMayStart(draft: RolloutDraft): boolean {
   if (!wave || !next) return false;
   const at = (draft.waveDoneAt ?? draft.now) + wave.holdMs + (draft.wave === 0 ? draft.plan.bakeMs : 0);
   if (draft.now < at) draft.wakeAt = at;
-  else if (next.approve) draft.because = `wave ${wave.name} is done; wave ${next.name} waits to be approved before it begins`;
+  else if (next.approve) draft.because = `${waveNamed(wave.name)} is done; ${waveNamed(next.name)} waits to be approved before it begins`;
   return draft.now >= at && !next.approve;
 }
 

@@ -1,5 +1,5 @@
 import type { ReplyOf, RolloutStanding, RolloutView } from '@slipway/contracts';
-import { SlipwayError } from '@slipway/core';
+import { SlipwayError, waveNamed } from '@slipway/core';
 import type { Requests } from '@slipway/messaging';
 
 type Explained = ReplyOf<'policy.explain'>['decisions'][number];
@@ -55,7 +55,7 @@ function waitsOf(list: readonly Member[]): NonNullable<RolloutStanding['othersWa
 function standingOf({ letter, verified, job }: Member, waves: RolloutView['waves'], ordinal: number): string {
   const wave = waves.find(({ from, to }) => ordinal >= from && ordinal < to)?.name;
   const words: Record<string, string> = {
-    '.': `not begun yet${wave === undefined ? '' : `, it is in wave ${wave}`}`,
+    '.': `not begun yet${wave === undefined ? '' : `, it is in ${waveNamed(wave)}`}`,
     j: job ? `${job.kind} is ${job.state}` : 'its job runs',
     v: `is being verified${verified === undefined ? '' : `, ${verified}`}`,
     s: 'succeeded',

@@ -1,5 +1,5 @@
 import type { CommandEvent, ParsedRequestOf } from '@slipway/contracts';
-import { SlipwayError, type RolloutEvent } from '@slipway/core';
+import { SlipwayError, waveNamed, type RolloutEvent } from '@slipway/core';
 import { hasRole, type Caller } from '@slipway/messaging';
 import { inPlaces } from '../in-places.js';
 import { settle } from '../settle.js';
@@ -125,7 +125,7 @@ function notYours({ deployment, environment, version }: RolloutRow, wave: string
   return new SlipwayError({
     code: 'scheduler.promote.forbidden',
     kind: 'forbidden',
-    message: `Promoting ${deployment} ${version} in ${environment}: wave ${wave} waits to be approved, and ${caller.name} is ${caller.role}; an approver may let it begin.`,
+    message: `Promoting ${deployment} ${version} in ${environment}: ${waveNamed(wave)} waits to be approved, and ${caller.name} is ${caller.role}; an approver may let it begin.`,
   });
 }
 

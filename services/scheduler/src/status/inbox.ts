@@ -1,3 +1,4 @@
+import { waveNamed } from '@slipway/core';
 import { inboxReply, type InboxItem, type ParsedRequestOf, type ReplyOf } from '@slipway/contracts';
 import type { Inventory } from '@slipway/core';
 import type { Tx } from '@slipway/persistence';
@@ -98,7 +99,7 @@ function rolloutItem(row: RolloutRow, jobs: readonly JobRow[]): Item[] {
   const wave = asksForApproval(row);
   if (wave !== undefined) {
     const { name, from, to } = plan.waves[wave] as RolloutRow['plan']['waves'][number];
-    const sentence = `wave ${name} of ${version} waits to be approved before it begins`;
+    const sentence = `${waveNamed(name)} of ${version} waits to be approved before it begins`;
     return [{ ...item, kind: 'waveApproval', sentence, targets: to - from }];
   }
   if (state !== 'paused' && state !== 'halted') return [];

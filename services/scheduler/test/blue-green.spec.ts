@@ -55,6 +55,22 @@ describe('two slots at one target', () => {
     expect((await mesh.told('1.2.0'))[0]).toBe('deploy blue 0 succeeded');
   });
 
+  it('a look after the switch that is cancelled while its rollout goes back is asked about, and not forgotten', async () => {
+    const mesh = await begin();
+    await mesh.bring('1.0.0', ruled);
+    await mesh.release('1.1.0', ruled);
+    await mesh.work({}, 3);
+    const [look] = await mesh.offered();
+    expect([look?.kind, await mesh.letters('1.1.0')]).toEqual(['verify', 'v']);
+    await mesh.command('rollback', { version: '1.1.0' });
+    await mesh.ask('scheduler.cancel', { job: look!.id, reason: 'to see' });
+    expect(await mesh.letters('1.1.0')).toBe('u');
+    await mesh.ask('scheduler.resolve', { job: look!.id, as: 'failed', reason: 'it looks bad' });
+    await mesh.work();
+    expect(await mesh.there()).toEqual({ runs: ['1.0.0 1 1 verified'], quarantined: ['1.1.0 host-1'] });
+    expect((await mesh.rollout('1.1.0')).state).toBe('rolledBack');
+  });
+
   it('a preview that fails never leaves the old slot: the new one is cleaned, and no more', async () => {
     const mesh = await begin();
     await mesh.bring('1.0.0', slots);

@@ -105,8 +105,9 @@ function eventOf(outcome: Exclude<Outcome, { is: 'unknown' }>): SequenceEvent {
 
 function outcomeOf(work: Work, { row, withdrawn, measured }: EndedStep, stop: string | undefined): Outcome {
   if (row.kind === 'verify') {
-    // Its rollout asked it to end: what it would have said is of no use any more.
-    if (row.state === 'cancelled' && stop !== undefined) return stopped(stop);
+    // Its rollout asked it to end: what it would have said is of no use any more. After the turn the version runs there, and what is not known of it is asked.
+    const turned = hasTurned(work.release(row.releaseId).sequence as ReleaseSequence);
+    if (row.state === 'cancelled' && stop !== undefined && !turned) return stopped(stop);
     const judged = judgeVerification(work, row, measured);
     if (judged.verdict === 'passed' || judged.verdict === 'notVerified') return { is: 'good', verified: judged.verdict === 'passed' };
     if (judged.verdict === 'failed') return { is: 'bad', of: 'verification', because: judged.because };

@@ -66,11 +66,9 @@ export const commandProviderSchema = z.strictObject({
   directory: z.string().min(1).optional(),
   timeout: durationSchema.optional(),
 });
-export type CommandProviderConfig = z.output<typeof commandProviderSchema>;
 
 /** Provider `sleep`: waits, then gives `{ sleptMs }`. */
 export const sleepProviderSchema = z.strictObject({ type: z.literal('sleep'), duration: durationSchema });
-export type SleepProviderConfig = z.output<typeof sleepProviderSchema>;
 
 /** Schemas by executor type. A type that is not here may still be served by an agent that has it. */
 export const executorSchemas: Readonly<Record<string, z.ZodType>> = { command: commandExecutorSchema };

@@ -23,7 +23,6 @@ export const unblockSchema = z.object({
   at: z.number().optional(),
   because: z.array(z.string()),
 });
-export type UnblockView = z.infer<typeof unblockSchema>;
 
 /** What a shadow policy says beside the decision; it never gates. */
 export const shadowSchema = z.object({

@@ -26,7 +26,6 @@ export type DocumentRow = Row<typeof documents>;
 
 /** The feed: every change of the inventory, numbered without gaps, for ever. */
 export const changes = defineTable('changes', { revision: bigint(), at: instant(), item: json<InventoryItem>() }, { key: ['revision'] });
-export type ChangeRow = Row<typeof changes>;
 
 /** Release targets as last computed. */
 export const targets = defineTable(

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { JsonObject } from '@slipway/core';
 import { z } from 'zod';
+import type { Reach } from './executors/executor.js';
 
 /** What the site's owner lets this agent do. A list that is absent allows everything; an empty list allows nothing. */
 export const allowListSchema = z.strictObject({
@@ -10,6 +11,10 @@ export const allowListSchema = z.strictObject({
   commands: z.array(z.string()).optional(),
   /** Provider types of verifications. */
   providers: z.array(z.string()).optional(),
+  /** Addresses that credentials may be sent to, as globs: `https://api.github.com`, `https://*.example.org`. */
+  servers: z.array(z.string()).optional(),
+  /** Source repositories, as globs of `owner/name`. */
+  repositories: z.array(z.string()).optional(),
   /** References to secrets that may be resolved, as globs: `env:DEPLOY_*`, `file:/run/secrets/*`. */
   secrets: z.array(z.string()).optional(),
 });
@@ -27,33 +32,38 @@ function vetoProgram(list: AllowList, program: string): string | undefined {
   return `the owner of this agent does not allow the program ${program}; ${listed(list.commands)}`;
 }
 
-function* vetoes(list: AllowList, config: JsonObject): Generator<string | undefined> {
-  for (const program of [config.run, config.observe]) {
-    if (Array.isArray(program)) yield vetoProgram(list, String(program[0]));
-  }
-  for (const reference of Object.values({ ...(config.secrets as JsonObject), ...(config.secretHeaders as JsonObject) }).map(String)) {
-    if (list.secrets && !matches(list.secrets, reference)) {
-      yield `the owner of this agent does not allow the secret ${reference}; ${listed(list.secrets)}`;
-    }
+const vetoListed = (patterns: readonly string[] | undefined, what: string, names: readonly string[] = []): string | undefined => {
+  const forbidden = patterns && names.find((name) => !matches(patterns, name));
+  return forbidden === undefined ? undefined : `the owner of this agent does not allow the ${what} ${forbidden}; ${listed(patterns ?? [])}`;
+};
+
+function* vetoes(list: AllowList, reach: Reach, references: Readonly<Record<string, string>>): Generator<string | undefined> {
+  for (const program of reach.programs ?? []) yield vetoProgram(list, program);
+  yield vetoListed(list.servers, 'server', reach.servers);
+  yield vetoListed(list.repositories, 'repository', reach.repositories);
+  for (const reference of Object.values(references)) {
+    yield vetoListed(list.secrets, 'secret', [reference]);
     if (reference.startsWith('command:')) yield vetoProgram(list, reference.slice('command:'.length).split(/\s+/)[0] ?? '');
   }
-  for (const name of Object.keys({ ...(config.env as JsonObject), ...(config.secrets as JsonObject) })) {
+  for (const name of reach.variables ?? []) {
     if (list.commands && LOADER_VARIABLES.test(name)) yield `the owner of this agent lists the programs it runs, so ${name} may not be set`;
   }
 }
 
-/** Why the owner of this agent forbids this executor config; undefined when it is allowed. */
-export function vetoExecutor(list: AllowList, config: JsonObject & { type: string }): string | undefined {
-  if (list.executors && !list.executors.includes(config.type)) {
-    return `the owner of this agent does not allow the executor ${config.type}; ${listed(list.executors)}`;
-  }
-  return [...vetoes(list, config)].find((reason) => reason !== undefined);
+type Typed = JsonObject & { type: string };
+/** What an executor or provider tells of a config that it has found valid. */
+interface Telling {
+  secretReferences?(config: Typed): Record<string, string>;
+  reaches?(config: Typed): Reach;
 }
 
+const firstVeto = (list: AllowList, telling: Telling, config: Typed): string | undefined =>
+  [...vetoes(list, telling.reaches?.(config) ?? {}, telling.secretReferences?.(config) ?? {})].find((reason) => reason !== undefined);
+
+/** Why the owner of this agent forbids this executor config, which the executor finds valid; undefined when it is allowed. */
+export const vetoExecutor = (list: AllowList, executor: Telling, config: Typed): string | undefined =>
+  vetoListed(list.executors, 'executor', [config.type]) ?? firstVeto(list, executor, config);
+
 /** The same for a verification's provider. */
-export function vetoProvider(list: AllowList, config: JsonObject & { type: string }): string | undefined {
-  if (list.providers && !list.providers.includes(config.type)) {
-    return `the owner of this agent does not allow the provider ${config.type}; ${listed(list.providers)}`;
-  }
-  return [...vetoes(list, config)].find((reason) => reason !== undefined);
-}
+export const vetoProvider = (list: AllowList, provider: Telling, config: Typed): string | undefined =>
+  vetoListed(list.providers, 'provider', [config.type]) ?? firstVeto(list, provider, config);

@@ -14,6 +14,8 @@ export class HeldJob {
   readonly stopped = new AbortController();
   /** Fires when the controller asked for it to be cancelled. */
   readonly cancelled = new AbortController();
+  /** Fires when a person has confirmed what the run waits for, with `slipway confirm`. */
+  readonly confirmed = new AbortController();
   lastN = 0;
   startedAt: number | undefined;
   finished = false;

@@ -2,16 +2,21 @@ import path from 'node:path';
 import type { JsonObject } from '@slipway/core';
 import type { Log } from '@slipway/runtime';
 import { type AllowList, vetoExecutor } from './allow-list.js';
-import type { Executor, Outcome, Run } from './executors/executor.js';
+import { type Executor, type Outcome, Refused, type Run } from './executors/executor.js';
 import type { HeldJob, Saying } from './held-job.js';
 import { LogStream } from './log-stream.js';
 import { Mask } from './masking.js';
 import type { AgentClock, Link, Timers } from './ports.js';
 import { ProgressReports } from './progress.js';
+import { RunLimit } from './run-limit.js';
 import { pause } from './timers.js';
 
 /** After a confirmed stop, the run must end within this. */
 const END_AFTER_CANCEL_MS = 5_000;
+/** What an executor was asking its system when the run was to end may be answered for so long. */
+const BEGINNING_ENDS_WITHIN_MS = 60_000;
+/** What a diff may take; nobody waits for it longer. */
+const DIFF_MS_MAX = 60_000;
 /** How long the last of a log may hold up the final report. */
 const LOG_END_MS = 2_000;
 
@@ -40,7 +45,7 @@ export async function runJob(held: HeldJob, parts: JobRunParts): Promise<void> {
   const config = held.grant.spec.executor;
   const executor = parts.executors[config.type];
   const veto = executor
-    ? (vetoExecutor(parts.allow, config) ?? executor.validate(config))
+    ? (executor.validate(config) ?? vetoExecutor(parts.allow, executor, config))
     : `this agent has no executor ${config.type}; it has ${Object.keys(parts.executors).join(', ')}`;
   if (!executor || veto !== undefined) return parts.say(held, { verb: 'rejected', message: veto ?? '' });
 
@@ -61,6 +66,12 @@ class ExecutorRun {
   private readonly output: LogStream;
   private readonly progress: ProgressReports;
   private readonly run: Run;
+  private readonly ending = new AbortController();
+  private limit: RunLimit | undefined;
+  /** What a person was last asked, while that stands. */
+  private asked: string | undefined;
+  private following = false;
+  private readonly followed = Promise.withResolvers<void>();
 
   constructor(
     private readonly held: HeldJob,
@@ -78,12 +89,15 @@ class ExecutorRun {
       config: held.grant.spec.executor,
       directory: path.join(parts.workDirectory, held.runId),
       signal: held.stopped.signal,
+      ending: AbortSignal.any([held.stopped.signal, this.ending.signal]),
       timers,
       clock,
       log: parts.log,
       secrets,
-      progress: (progress) => this.progress.add(progress),
-      actionRequired: (message, link_) => this.say({ verb: 'actionRequired', message, ...(link_ === undefined ? {} : { link: link_ }) }),
+      hide: (value) => this.mask.add(value),
+      progress: (progress) => this.goOn(progress),
+      actionRequired: (message, link_) => this.askPerson(message, link_),
+      confirmed: held.confirmed.signal,
       output: this.output,
       notes: held.notes,
       note: (key, value) => parts.note(held, key, value as NonNullable<HeldJob['notes'][string]>),
@@ -91,16 +105,11 @@ class ExecutorRun {
   }
 
   async go(): Promise<void> {
-    try {
-      const outcome = await this.begin();
-      if (outcome) {
-        await this.output.end(LOG_END_MS);
-        this.progress.flush();
-        this.say(outcome);
-      }
-    } catch (error) {
-      this.parts.log.error('executor failed', { job: this.held.id, error: this.mask.text(String(error)) });
-      this.say({ verb: 'unknown', message: `the agent could not find out what became of the run: ${String(error)}` });
+    const outcome = await this.supervise();
+    if (outcome) {
+      await this.output.end(LOG_END_MS);
+      this.progress.flush();
+      this.say(outcome);
     }
     if (this.held.stopped.signal.aborted) await this.abandon();
   }
@@ -109,47 +118,115 @@ class ExecutorRun {
     this.parts.say(this.held, this.mask.json(saying as unknown as JsonObject) as unknown as Saying);
   }
 
-  private async begin(): Promise<Outcome | undefined> {
-    const { held, executor, run } = this;
-    const begun = held.startedAt !== undefined || held.grant.observeFirst;
-    const seen = begun ? await executor.observe(run) : 'notStarted';
-    if (held.stopped.signal.aborted) return undefined;
-    if (seen === 'unknown')
-      return { verb: 'unknown', message: 'an earlier run of this job may have begun, and what became of it cannot be known' };
-    if (seen === 'notStarted') {
-      await held.awaitLease(() => this.parts.clock.monotonic());
-      if (held.stopped.signal.aborted) return undefined;
-      if (held.cancelled.signal.aborted) return { verb: 'cancelled', message: 'cancelled before it began' };
-      if (held.grant.observeOnly) return { verb: 'cancelled', message: 'nothing had begun, and it may not begin any more' };
-    }
-    if (held.startedAt === undefined) this.say({ verb: 'started' });
-    if (seen === 'notStarted') await executor.start(run);
-    return this.follow();
+  private goOn(progress: Parameters<Run['progress']>[0]): void {
+    this.asked = undefined;
+    this.limit?.resume();
+    this.progress.add(progress);
   }
 
-  private async follow(): Promise<Outcome | undefined> {
+  private askPerson(message: string, link?: string): void {
+    const asked = `${message}\n${link ?? ''}`;
+    if (this.asked === asked) return;
+    this.asked = asked;
+    this.limit?.suspend();
+    this.progress.flush();
+    this.say({ verb: 'actionRequired', message, ...(link === undefined ? {} : { link }) });
+  }
+
+  /** Lets the run live, and ends it when it is cancelled, stopped or out of time. */
+  private async supervise(): Promise<Outcome | undefined> {
     const { held, executor, run, parts } = this;
     const limitMs = Math.min(held.grant.runMs, executor.limitMs?.(run.config) ?? Infinity);
-    const over = new AbortController();
-    const leftMs = (held.startedAt ?? parts.clock.now()) + limitMs - parts.clock.now();
-    const following = executor.follow(run);
+    this.limit = new RunLimit(held, limitMs, parts);
+    const living = this.live();
     const stopped = untilAborted(held.stopped.signal);
     const first = await Promise.race([
-      following,
+      living,
       stopped.then(() => 'stopped' as const),
       untilAborted(held.cancelled.signal).then(() => 'cancelled' as const),
-      pause(parts.timers, Math.max(0, leftMs), over.signal).then(() => 'timedOut' as const),
+      this.limit.over.then(() => 'timedOut' as const),
     ]);
-    over.abort();
-    // What a stopped run still does concerns nobody any more.
-    following.catch(() => {});
+    this.limit.close();
+    if (typeof first === 'object' || first === undefined) return first;
+    this.ending.abort();
     if (first === 'stopped') return undefined;
-    if (typeof first === 'object') return first;
-    const confirmed = await Promise.race([executor.cancel(run, first), stopped.then(() => false)]);
+    return this.end(first, living, stopped, limitMs);
+  }
+
+  /** It was asked to end: nothing new is begun, what was begun is stopped, and what can't be confirmed is said to be unknown. */
+  private async end(because: 'cancelled' | 'timedOut', living: Promise<Outcome | undefined>, stopped: Promise<void>, limitMs: number) {
+    const { held, executor, run, parts } = this;
+    const over = new AbortController();
+    if (!this.following) {
+      const within = pause(parts.timers, BEGINNING_ENDS_WITHIN_MS, over.signal);
+      const outcome = await Promise.race([living, this.followed.promise, stopped, within]);
+      over.abort();
+      if (held.stopped.signal.aborted) return undefined;
+      if (outcome) return outcome;
+    }
+    const confirmed = await Promise.race([
+      executor.cancel(run, because).catch((error: unknown) => {
+        parts.log.warn('cancel failed', { job: held.id, error: this.mask.text(String(error)) });
+        return false;
+      }),
+      stopped.then(() => false),
+    ]);
     if (held.stopped.signal.aborted) return undefined;
-    if (!confirmed) return { verb: 'unknown', message: `it could not be confirmed that the run was stopped (${first})` };
-    const ended = await Promise.race([following, pause(parts.timers, END_AFTER_CANCEL_MS).then(() => undefined)]);
-    return ended ?? { verb: first, message: first === 'timedOut' ? `stopped after ${limitMs / 1_000} s` : 'stopped when it was cancelled' };
+    const message = because === 'timedOut' ? `stopped after ${limitMs / 1_000} s` : 'stopped when it was cancelled';
+    if (!confirmed) return { verb: 'unknown' as const, message: `it could not be confirmed that the run was stopped (${because})` };
+    const ended = await Promise.race([living, pause(parts.timers, END_AFTER_CANCEL_MS, over.signal).then(() => undefined)]);
+    return ended ?? { verb: because, message };
+  }
+
+  /** Observe where something may have begun, else start; then follow. Never rejects; undefined when the run was to end first. */
+  private async live(): Promise<Outcome | undefined> {
+    let starting = false;
+    try {
+      const seen = await this.observeFirst();
+      if (typeof seen === 'object') return seen;
+      if (this.held.stopped.signal.aborted) return undefined;
+      if (this.held.startedAt === undefined) this.say({ verb: 'started' });
+      if (seen === 'notStarted') {
+        await this.showDiff();
+        if (this.run.ending.aborted) return undefined;
+        starting = true;
+        await this.executor.start(this.run);
+        starting = false;
+      }
+      this.following = true;
+      this.followed.resolve();
+      return await this.executor.follow(this.run);
+    } catch (error) {
+      if (starting && error instanceof Refused) return { verb: 'rejected', message: error.message };
+      // Whoever ends it looks what became of it.
+      if (!this.following && this.run.ending.aborted) return undefined;
+      this.parts.log.error('executor failed', { job: this.held.id, error: this.mask.text(String(error)) });
+      return { verb: 'unknown', message: `the agent could not find out what became of the run: ${(error as Error).message}` };
+    }
+  }
+
+  private async observeFirst(): Promise<'notStarted' | 'begun' | Outcome> {
+    const { held, executor, run } = this;
+    const mayHaveBegun = held.startedAt !== undefined || held.grant.observeFirst;
+    const seen = mayHaveBegun ? await executor.observe(run) : 'notStarted';
+    if (seen === 'unknown')
+      return { verb: 'unknown', message: 'an earlier run of this job may have begun, and what became of it cannot be known' };
+    if (seen !== 'notStarted') return 'begun';
+    await held.awaitLease(() => this.parts.clock.monotonic());
+    if (held.cancelled.signal.aborted) return { verb: 'cancelled', message: 'cancelled before it began' };
+    if (held.grant.observeOnly) return { verb: 'cancelled', message: 'nothing had begun, and it may not begin any more' };
+    return seen;
+  }
+
+  /** What would change goes to the log; that it can't be told holds nothing up. */
+  private async showDiff(): Promise<void> {
+    const { executor, run, held, parts } = this;
+    if (!executor.diff || held.grant.kind !== 'deploy') return;
+    const over = new AbortController();
+    const limit = pause(parts.timers, DIFF_MS_MAX, AbortSignal.any([over.signal, run.ending])).then(() => 'not told in time');
+    const text = await Promise.race([executor.diff(run).catch((error: Error) => `could not be told: ${error.message}`), limit]);
+    over.abort();
+    if (text !== '') this.output.write('agent', `what would change: ${text}\n`);
   }
 
   private async abandon(): Promise<void> {

@@ -1,22 +1,18 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { SlipwayError } from '@slipway/core';
 import { connectNats } from '@slipway/messaging';
-import { createLog, onShutdown } from '@slipway/runtime';
+import { createLog, onShutdown, systemIds } from '@slipway/runtime';
 import { Agent } from './agent.js';
+import { allExecutors, allProviders } from './catalog.js';
 import { renewCredentials, enrol } from './enrolment.js';
-import { CommandExecutor } from './executors/command/command.js';
 import { passedEnvironment } from './executors/command/environment.js';
-import type { Executor } from './executors/executor.js';
-import { noopExecutor } from './executors/noop.js';
 import { AgentHome } from './home.js';
 import { FileJournal } from './journal.file.js';
 import { NatsLink } from './link.nats.js';
-import { commandProvider } from './providers/command.js';
-import { httpProvider } from './providers/http.js';
-import { sleepProvider } from './providers/sleep.js';
 import { resolveSecrets } from './secrets.js';
 import { readSettings } from './settings.js';
 import { realClock, realTimers } from './timers.js';
+import { VendorClients } from './vendor/vendor-clients.js';
 
 /** Well below what ends the process for good: runtime's shutdown, and whoever stops it. */
 const DRAIN_MS = 5_000;
@@ -31,7 +27,9 @@ async function main(): Promise<void> {
   const releaseLock = home.lock();
   const enrolment = await enrol(home, settings.token, realClock.now(), log);
   const passed = passedEnvironment(process.env, settings.passEnvironment);
-  const all: Executor[] = [new CommandExecutor(passed), ...(settings.noop ? [noopExecutor] : [])];
+  const clients = new VendorClients({ clock: realClock, timers: realTimers, random: systemIds.random });
+  const catalog = { passed, clients, noop: settings.noop };
+  const all = allExecutors(catalog);
   const executors = Object.fromEntries(
     all.filter(({ type }) => enrolment.executors.includes(type)).map((executor) => [executor.type, executor]),
   );
@@ -50,7 +48,7 @@ async function main(): Promise<void> {
     link,
     journal: new FileJournal(home.journalFile),
     executors,
-    providers: { http: httpProvider, command: commandProvider(passed), sleep: sleepProvider },
+    providers: Object.fromEntries(allProviders(catalog).map((provider) => [provider.type, provider])),
     allow: settings.allow,
     secrets: (references) => resolveSecrets(references, process.env),
     workDirectory: home.workDirectory,
@@ -59,6 +57,7 @@ async function main(): Promise<void> {
     await agent.drain(DRAIN_MS);
     link.close();
     stopRenewing();
+    await clients.close();
     await nc.close();
     releaseLock();
   });

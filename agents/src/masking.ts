@@ -21,11 +21,24 @@ function forms(secrets: Iterable<string>): string[] {
 
 /** Hides secrets in texts and in streams of text, however a stream is cut into pieces. */
 export class Mask {
-  private readonly forms: string[];
-  private readonly pattern: RegExp | undefined;
+  private forms: string[] = [];
+  private pattern: RegExp | undefined;
+  private readonly secrets: Set<string>;
 
   constructor(secrets: Iterable<string>) {
-    this.forms = forms(secrets);
+    this.secrets = new Set(secrets);
+    this.rebuild();
+  }
+
+  /** Hide this too, from now on. */
+  add(secret: string): void {
+    if (this.secrets.has(secret)) return;
+    this.secrets.add(secret);
+    this.rebuild();
+  }
+
+  private rebuild(): void {
+    this.forms = forms(this.secrets);
     const escaped = this.forms.map((form) => form.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&'));
     this.pattern = escaped.length > 0 ? new RegExp(escaped.join('|'), 'g') : undefined;
   }

@@ -22,7 +22,7 @@ export async function runVerification(held: HeldJob, parts: VerificationParts): 
   for (const metric of metrics) {
     const provider = parts.providers[metric.provider.type];
     const veto = provider
-      ? (vetoProvider(parts.allow, metric.provider) ?? provider.validate(metric.provider))
+      ? (provider.validate(metric.provider) ?? vetoProvider(parts.allow, provider, metric.provider))
       : `this agent has no provider ${metric.provider.type}; it has ${Object.keys(parts.providers).join(', ')}`;
     if (veto !== undefined) return parts.say(held, { verb: 'rejected', message: `metric ${metric.name}: ${veto}` });
   }
@@ -107,7 +107,7 @@ async function look(metric: MetricSpec, parts: VerificationParts, signal: AbortS
   try {
     const secrets = await parts.secrets(provider.secretReferences(metric.provider));
     mask = new Mask(Object.values(secrets));
-    return { probe: await provider.probe(metric.provider, { timers: parts.timers, signal, secrets }), mask };
+    return { probe: await provider.probe(metric.provider, { timers: parts.timers, clock: parts.clock, signal, secrets }), mask };
   } catch (error) {
     return { probe: { error: (error as Error).message }, mask };
   }

@@ -1,7 +1,7 @@
 import type { JobSpec } from '@slipway/core';
 import { silentLog } from '@slipway/runtime';
 import { Agent, type AgentParts } from '../src/agent.js';
-import type { Executor, Observation, Outcome, Run } from '../src/executors/executor.js';
+import type { Executor, Observation, Outcome, Reach, Run } from '../src/executors/executor.js';
 import { MemoryJournal } from '../src/journal.memory.js';
 import { FakeLink } from './fake-link.js';
 import { grantOf } from './scratch-run.js';
@@ -18,6 +18,8 @@ export class PuppetExecutor implements Executor {
   private readonly ends = new Map<string, { promise: Promise<Outcome>; resolve: (outcome: Outcome) => void }>();
 
   validate = (config: JobSpec['executor']): string | undefined => (config.run ? undefined : 'executor.run is missing');
+
+  reaches = (config: JobSpec['executor']): Reach => ({ programs: (config.run as string[]).slice(0, 1) });
 
   observe = async (run: Run): Promise<Observation> => this.observation ?? (this.begun.includes(run.id) ? 'running' : 'notStarted');
 

@@ -6,7 +6,7 @@ import { httpProvider } from '../src/providers/http.js';
 import type { Probe } from '../src/providers/provider.js';
 import { sleepProvider } from '../src/providers/sleep.js';
 import { resolveSecrets } from '../src/secrets.js';
-import { realTimers } from '../src/timers.js';
+import { realClock, realTimers } from '../src/timers.js';
 
 const servers: Server[] = [];
 afterEach(() => {
@@ -25,6 +25,7 @@ async function serve(listener: RequestListener): Promise<string> {
 
 const context = (secrets: Record<string, string> = {}): Parameters<typeof httpProvider.probe>[1] => ({
   timers: realTimers,
+  clock: realClock,
   signal: new AbortController().signal,
   secrets,
 });

@@ -4,9 +4,13 @@ import path from 'node:path';
 import { expect, it } from '@jest/globals';
 import type { JobSpec } from '@slipway/core';
 import { vetoExecutor, vetoProvider } from '../src/allow-list.js';
+import { CommandExecutor } from '../src/executors/command/command.js';
+import { httpProvider } from '../src/providers/http.js';
+import { sleepProvider } from '../src/providers/sleep.js';
 import { readSettings } from '../src/settings.js';
 
 const command = (more: object): JobSpec['executor'] => ({ type: 'command', run: ['/opt/deploy/install'], ...more });
+const executor = new CommandExecutor({});
 const allow = {
   executors: ['command'],
   commands: ['/opt/deploy/*'],
@@ -15,9 +19,9 @@ const allow = {
 };
 
 it('the owner of the site decides which executors, programs, providers and secrets an agent takes', () => {
-  expect(vetoExecutor({}, command({ run: ['/anything'], secrets: { A: 'file:/etc/shadow' } }))).toBeUndefined();
-  expect(vetoExecutor(allow, command({ secrets: { A: 'env:DEPLOY_KEY' } }))).toBeUndefined();
-  expect(vetoExecutor({ executors: [] }, command({}))).toContain('does not allow the executor command; allowed: none');
+  expect(vetoExecutor({}, executor, command({ run: ['/anything'], secrets: { A: 'file:/etc/shadow' } }))).toBeUndefined();
+  expect(vetoExecutor(allow, executor, command({ secrets: { A: 'env:DEPLOY_KEY' } }))).toBeUndefined();
+  expect(vetoExecutor({ executors: [] }, executor, command({}))).toContain('does not allow the executor command; allowed: none');
   for (const more of [
     { run: ['/opt/deploy/../../bin/sh'] },
     { run: ['/opt/deploy/sub/install'] },
@@ -27,11 +31,21 @@ it('the owner of the site decides which executors, programs, providers and secre
     { secrets: { LD_PRELOAD: 'env:DEPLOY_X' } },
     { env: { PATH: '/tmp' } },
   ]) {
-    expect(vetoExecutor(allow, command(more))).toMatch(/^the owner of this agent/);
+    expect(vetoExecutor(allow, executor, command(more))).toMatch(/^the owner of this agent/);
   }
-  expect(vetoExecutor({ commands: allow.commands }, command({ secrets: { A: 'command:/bin/evil x' } }))).toContain('the program /bin/evil');
-  expect(vetoProvider(allow, { type: 'sleep' })).toContain('does not allow the provider sleep');
-  expect(vetoProvider(allow, { type: 'http', secretHeaders: { authorization: 'env:OTHER' } })).toContain('the secret env:OTHER');
+  expect(vetoExecutor({ commands: allow.commands }, executor, command({ secrets: { A: 'command:/bin/evil x' } }))).toContain(
+    'the program /bin/evil',
+  );
+  expect(vetoProvider(allow, sleepProvider, { type: 'sleep', duration: '1s' })).toContain('does not allow the provider sleep');
+  expect(vetoProvider(allow, httpProvider, { type: 'http', url: 'http://host/', secretHeaders: { authorization: 'env:OTHER' } })).toContain(
+    'the secret env:OTHER',
+  );
+  expect(vetoProvider({ servers: ['https://*.example.org'] }, httpProvider, { type: 'http', url: 'https://evil.org/' })).toContain(
+    'does not allow the server https://evil.org; allowed: https://*.example.org',
+  );
+  expect(
+    vetoProvider({ servers: ['https://*.example.org'] }, httpProvider, { type: 'http', url: 'https://a.example.org/x' }),
+  ).toBeUndefined();
 });
 
 it('settings come from arguments, environment and a file; what is wrong is told with what would be right', () => {

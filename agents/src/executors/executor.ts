@@ -12,13 +12,20 @@ export interface Run {
   directory: string;
   /** Fires when the job is not this agent's any more. */
   signal: AbortSignal;
+  /** Fires when the run is to end (cancelled, out of time, or not this agent's any more): begin nothing from then on, wait for nothing but the end. */
+  ending: AbortSignal;
   timers: Timers;
   clock: AgentClock;
   log: Log;
   /** Values of secrets, by environment variable; resolved on this agent. */
   secrets: Readonly<Record<string, string>>;
+  /** Keep this value out of every log and report, like a secret: a token that was got for another, an address that is one. */
+  hide(value: string): void;
   progress(progress: { percent?: number; step?: string; message?: string; links?: Record<string, string> }): void;
+  /** A person must act. The run's time limit stands still until the next progress, and then begins anew. Said again with the same words, nothing happens. */
   actionRequired(message: string, link?: string): void;
+  /** Fires when a person has answered the last `actionRequired` with `slipway confirm`. */
+  confirmed: AbortSignal;
   output: LogSink;
   /** What an earlier life of the agent noted of this run, and how to note more. */
   notes: Readonly<Record<string, Json>>;
@@ -35,7 +42,7 @@ export interface LogSink {
 }
 
 export interface Outcome {
-  verb: 'succeeded' | 'failed' | 'cancelled' | 'timedOut' | 'unknown';
+  verb: 'succeeded' | 'failed' | 'cancelled' | 'timedOut' | 'rejected' | 'unknown';
   message?: string;
   outputs?: JsonObject;
   links?: Record<string, string>;
@@ -43,9 +50,26 @@ export interface Outcome {
 
 export type Observation = 'notStarted' | 'running' | 'succeeded' | 'failed' | 'unknown';
 
+/** Nothing was begun and nothing will be: the config, the credentials or what they name are not acceptable to the system. Ends a run as `rejected`. */
+export class Refused extends Error {}
+
+/** What a config makes the agent touch, for the site's owner to allow or forbid. */
+export interface Reach {
+  /** Programs that are run. */
+  programs?: readonly string[];
+  /** Addresses that credentials are sent to, without a path. */
+  servers?: readonly string[];
+  /** Source repositories, as `owner/name`. */
+  repositories?: readonly string[];
+  /** Variables of the environment that the config sets for programs. */
+  variables?: readonly string[];
+}
+
 /**
- * Brings one kind of thing about. Every method is idempotent by the run's id: `start` twice begins once, `cancel` after the end changes
- * nothing. An executor throws only when it could not find out; the agent then reports `unknown`, never a guess.
+ * Brings one kind of thing about. Every method is idempotent by the run's id: `start` twice begins once, whichever agents ask, and `cancel`
+ * after the end changes nothing. `observe` and `follow` wait for a system that does not answer, and say so in the run's progress. An executor
+ * throws `Refused` from `start` when nothing can be begun, and anything else only when it could not find out; the agent then reports
+ * `unknown`, never a guess.
  */
 export interface Executor {
   readonly type: string;
@@ -53,19 +77,23 @@ export interface Executor {
   validate(config: JobSpec['executor']): string | undefined;
   /** The config's own limit of the run, beside the job's. */
   limitMs?(config: JobSpec['executor']): number | undefined;
-  /** Which of the config's values are references to secrets, by environment variable. */
+  /** Which of the config's values are references to secrets, by the name under which `run.secrets` has their values. */
   secretReferences?(config: JobSpec['executor']): Record<string, string>;
+  reaches?(config: JobSpec['executor']): Reach;
   /** What became of this run, if it was ever begun. */
   observe(run: Run): Promise<Observation>;
-  /** Begin. Resolves once it has begun. */
+  /** Begin. Resolves once it has begun; once `run.ending` fired it begins nothing more, and rejects soon. */
   start(run: Run): Promise<void>;
   /** Follow what was begun to its end; also what an earlier life of this agent, or another agent, began. */
   follow(run: Run): Promise<Outcome>;
-  /** Stop it. True once that is certain (`follow` then tells how it ended); false when it could not be confirmed. */
+  /**
+   * Stop it. True once it is certain that nothing of this run goes on or will (`follow` then tells how it ended, if it was begun); false when
+   * that could not be confirmed. `run.ending` has fired, and `start` has returned or was given up on.
+   */
   cancel(run: Run, because: 'cancelled' | 'timedOut'): Promise<boolean>;
   /** The job is not this agent's any more: end what only this agent could end. */
   abandon?(run: Run): Promise<void>;
-  /** What would change, for people to read. */
+  /** What would change, for people to read in the job's log before it begins. Changes nothing itself. */
   diff?(run: Run): Promise<string>;
   /** Forget runs that ended before this time (epoch milliseconds). */
   cleanup?(workDirectory: string, before: number): Promise<void>;

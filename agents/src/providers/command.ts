@@ -24,6 +24,10 @@ export function commandProvider(passed: Readonly<Record<string, string>>): Provi
         : parsed.error.issues.map((issue) => `provider.${issue.path.join('.')} ${issue.message}`).join('; ');
     },
     secretReferences: (config) => commandProviderSchema.parse(config).secrets ?? {},
+    reaches(config) {
+      const { run, env, secrets } = commandProviderSchema.parse(config);
+      return { programs: run.slice(0, 1), variables: Object.keys({ ...env, ...secrets }) };
+    },
     async probe(config, context): Promise<Probe> {
       const parsed = commandProviderSchema.parse(config);
       const env = { ...passed, ...parsed.env, ...context.secrets };

@@ -30,6 +30,7 @@ export const httpProvider: Provider = {
     return parsed.success ? undefined : parsed.error.issues.map((issue) => `provider.${issue.path.join('.')} ${issue.message}`).join('; ');
   },
   secretReferences: (config) => httpProviderSchema.parse(config).secretHeaders ?? {},
+  reaches: (config) => ({ servers: [new URL(httpProviderSchema.parse(config).url).origin] }),
   async probe(config, context): Promise<Probe> {
     const parsed = httpProviderSchema.parse(config);
     const timeout = AbortSignal.timeout(parsed.timeout ?? TIMEOUT_MS);

@@ -1,11 +1,13 @@
 import type { Json, JsonObject } from '@slipway/core';
-import type { Timers } from '../ports.js';
+import type { Reach } from '../executors/executor.js';
+import type { AgentClock, Timers } from '../ports.js';
 
 /** What a probe saw; `result` in the metric's conditions. `noData`: the source was asked and had nothing to say; the metric's `onNoData` judges. */
 export type Probe = { result: Json } | { noData: string } | { error: string };
 
 export interface ProbeContext {
   timers: Timers;
+  clock: AgentClock;
   signal: AbortSignal;
   /** Values of secrets, by the name that the config gives them. */
   secrets: Readonly<Record<string, string>>;
@@ -17,5 +19,6 @@ export interface Provider {
   /** Why this config is not acceptable; undefined when it is. */
   validate(config: JsonObject & { type: string }): string | undefined;
   secretReferences(config: JsonObject & { type: string }): Record<string, string>;
+  reaches?(config: JsonObject & { type: string }): Reach;
   probe(config: JsonObject & { type: string }, context: ProbeContext): Promise<Probe>;
 }

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { commandExecutorSchema, OBSERVE_EXIT, type CommandExecutorConfig } from '@slipway/contracts';
 import type { JobSpec } from '@slipway/core';
 import { pause } from '../../timers.js';
-import type { Executor, Observation, Outcome, Run } from '../executor.js';
+import type { Executor, Observation, Outcome, Reach, Run } from '../executor.js';
 import { contextFile, outputsFile, programEnvironment, workingDirectory } from './environment.js';
 import { OutputTail } from './output-tail.js';
 import { readOutputs } from './outputs.js';
@@ -47,6 +47,11 @@ export class CommandExecutor implements Executor {
 
   secretReferences(config: JobSpec['executor']): Record<string, string> {
     return commandExecutorSchema.parse(config).secrets ?? {};
+  }
+
+  reaches(config: JobSpec['executor']): Reach {
+    const { run, observe, env, secrets } = commandExecutorSchema.parse(config);
+    return { programs: [run, observe].flatMap((program) => program?.slice(0, 1) ?? []), variables: Object.keys({ ...env, ...secrets }) };
   }
 
   async observe(run: Run): Promise<Observation> {

@@ -1,13 +1,9 @@
 import type { JsonObject } from '@slipway/core';
 import type { z } from 'zod';
-import { executorSchemas, providerSchemas } from '../executors.js';
+import { executorSchemas, providerSchemas } from '../config-schemas.js';
 import { check, type Complaint } from './issues.js';
 import { didYouMean } from './suggest.js';
 import { valueAt, type DocumentPath } from './source.js';
-
-/** Types that SPEC names but whose configs are checked by the agent alone. */
-const EXECUTORS_ELSEWHERE = ['github-actions', 'argo-cd', 'terraform-cloud', 'terraform'];
-const PROVIDERS_ELSEWHERE = ['prometheus', 'datadog', 'terraform-cloud-run', 'argo-cd-health'];
 
 const holdsTemplate = (config: JsonObject, path: DocumentPath): boolean => {
   const value = valueAt(config, path);
@@ -34,7 +30,5 @@ const unknownType = (what: string, type: string, known: string[]): string | unde
     : `${type} is no ${what} of Slipway's own; only an agent that has it can run this${didYouMean(type, known)}`;
 
 /** A warning when no agent of ours has this executor: jobs would wait for ever. */
-export const warnOfExecutor = (type: string): string | undefined =>
-  unknownType('executor', type, [...Object.keys(executorSchemas), ...EXECUTORS_ELSEWHERE]);
-export const warnOfProvider = (type: string): string | undefined =>
-  unknownType('provider', type, [...Object.keys(providerSchemas), ...PROVIDERS_ELSEWHERE]);
+export const warnOfExecutor = (type: string): string | undefined => unknownType('executor', type, Object.keys(executorSchemas));
+export const warnOfProvider = (type: string): string | undefined => unknownType('provider', type, Object.keys(providerSchemas));

@@ -1,0 +1,22 @@
+import type { Executor } from './executors/executor.js';
+import { CommandExecutor } from './executors/command/command.js';
+import { noopExecutor } from './executors/noop.js';
+import { commandProvider } from './providers/command.js';
+import { httpProvider } from './providers/http.js';
+import type { Provider } from './providers/provider.js';
+import { sleepProvider } from './providers/sleep.js';
+import type { VendorClients } from './vendor/vendor-clients.js';
+
+export interface CatalogParts {
+  /** What programs see of the agent's own environment. */
+  passed: Readonly<Record<string, string>>;
+  clients: VendorClients;
+  /** Also `noop`, for trials and benchmarks. */
+  noop: boolean;
+}
+
+/** Every executor this program has. */
+export const allExecutors = ({ passed, noop }: CatalogParts): Executor[] => [new CommandExecutor(passed), ...(noop ? [noopExecutor] : [])];
+
+/** Every provider of measurements this program has. */
+export const allProviders = ({ passed }: CatalogParts): Provider[] => [commandProvider(passed), httpProvider, sleepProvider];

@@ -14,8 +14,6 @@ export class HeldJob {
   readonly stopped = new AbortController();
   /** Fires when the controller asked for it to be cancelled. */
   readonly cancelled = new AbortController();
-  /** Fires when a person has confirmed what the run waits for, with `slipway confirm`. */
-  readonly confirmed = new AbortController();
   lastN = 0;
   startedAt: number | undefined;
   finished = false;
@@ -26,6 +24,10 @@ export class HeldJob {
   /** Monotonic time of the next renewal. */
   renewAt: number;
   private leaseWaiters: (() => void)[] = [];
+  /** The last question that a person was asked. */
+  private asked: { question: string; confirmed: AbortController } | undefined;
+  /** What a person has confirmed; after a restart this may be known before it is asked again. */
+  private confirmed: string | undefined;
 
   constructor(
     readonly grant: Grant,
@@ -73,6 +75,23 @@ export class HeldJob {
   cancel(): void {
     this.cancelled.abort();
     this.release();
+  }
+
+  /** Fires when a person has confirmed this question; one that another took the place of never fires any more. */
+  ask(question: string): AbortSignal {
+    if (this.asked?.question !== question) {
+      this.asked = { question, confirmed: new AbortController() };
+      if (this.confirmed === question) this.asked.confirmed.abort();
+      else this.confirmed = undefined;
+    }
+    return this.asked.confirmed.signal;
+  }
+
+  /** By the controller's word, said again with every renewal: a person has confirmed this question. */
+  confirm(question: string): void {
+    if (this.asked && this.asked.question !== question) return;
+    this.confirmed = question;
+    this.asked?.confirmed.abort();
   }
 
   /** Wait until nothing but a fresh renewal says that the job is ours, or it was stopped or cancelled. Before anything new is started. */

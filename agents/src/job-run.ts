@@ -1,8 +1,9 @@
+import { createHash } from 'node:crypto';
 import path from 'node:path';
 import type { JsonObject } from '@slipway/core';
 import type { Log } from '@slipway/runtime';
 import { type AllowList, vetoExecutor } from './allow-list.js';
-import { type Executor, type Outcome, Refused, type Run } from './executors/executor.js';
+import { type Ask, type Executor, type Outcome, Refused, type Run } from './executors/executor.js';
 import type { HeldJob, Saying } from './held-job.js';
 import { LogStream } from './log-stream.js';
 import { Mask } from './masking.js';
@@ -17,6 +18,8 @@ const END_AFTER_CANCEL_MS = 5_000;
 const BEGINNING_ENDS_WITHIN_MS = 60_000;
 /** What a diff may take; nobody waits for it longer. */
 const DIFF_MS_MAX = 60_000;
+/** Questions of one job are told apart by so much of their hash; people type it. */
+const QUESTION_LENGTH = 8;
 /** How long the last of a log may hold up the final report. */
 const LOG_END_MS = 2_000;
 
@@ -96,8 +99,7 @@ class ExecutorRun {
       secrets,
       hide: (value) => this.mask.add(value),
       progress: (progress) => this.goOn(progress),
-      actionRequired: (message, link_) => this.askPerson(message, link_),
-      confirmed: held.confirmed.signal,
+      actionRequired: (message, ask) => this.askPerson(message, ask ?? {}),
       output: this.output,
       notes: held.notes,
       note: (key, value) => parts.note(held, key, value as NonNullable<HeldJob['notes'][string]>),
@@ -124,13 +126,19 @@ class ExecutorRun {
     this.progress.add(progress);
   }
 
-  private askPerson(message: string, link?: string): void {
-    const asked = `${message}\n${link ?? ''}`;
-    if (this.asked === asked) return;
-    this.asked = asked;
-    this.limit?.suspend();
-    this.progress.flush();
-    this.say({ verb: 'actionRequired', message, ...(link === undefined ? {} : { link }) });
+  private askPerson(message: string, { link, confirms }: Ask): AbortSignal {
+    const question = createHash('sha256')
+      .update(JSON.stringify(this.mask.json([message, link ?? null, confirms ?? null])))
+      .digest('hex')
+      .slice(0, QUESTION_LENGTH);
+    if (this.asked !== question) {
+      this.asked = question;
+      this.limit?.suspend();
+      this.progress.flush();
+      const answer = { ...(link === undefined ? {} : { link }), ...(confirms === undefined ? {} : { question }) };
+      this.say({ verb: 'actionRequired', message, ...answer });
+    }
+    return this.held.ask(question);
   }
 
   /** Lets the run live, and ends it when it is cancelled, stopped or out of time. */

@@ -81,6 +81,7 @@ export class Leases {
         else {
           job.extendLease(askedAt, answer.leaseMs);
           if (answer.go === 'cancel') this.parts.command(job, 'cancel');
+          else if (answer.confirmed !== undefined) job.confirm(answer.confirmed);
         }
       }
       this.parts.agent(reply.agent);

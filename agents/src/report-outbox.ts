@@ -155,13 +155,20 @@ export class ReportOutbox {
 
 /** Keep a report within what its stream and a row take; whatever came from a program may be of any size and content. */
 function bounded(report: JobReport): JobReport {
-  const next = { ...report } as JobReport & { message?: string; step?: string; outputs?: JsonObject; links?: Record<string, string> };
+  const next = { ...report } as JobReport & {
+    message?: string;
+    step?: string;
+    outputs?: JsonObject;
+    link?: string;
+    links?: Record<string, string>;
+  };
   if (next.message !== undefined) next.message = cleanText(next.message, MESSAGE_LENGTH_MAX);
   if (next.step !== undefined) next.step = cleanText(next.step, 200);
   if (next.outputs && JSON.stringify(next.outputs).length > OUTPUTS_BYTES_MAX) {
     delete next.outputs;
     next.message = cleanText(`${next.message ?? ''} (outputs left out: larger than ${OUTPUTS_BYTES_MAX} bytes)`.trim(), MESSAGE_LENGTH_MAX);
   }
+  if (next.link !== undefined) next.link = cleanText(next.link, 2_000);
   if (next.links) {
     next.links = Object.fromEntries(
       Object.entries(next.links)

@@ -15,6 +15,8 @@ export class PuppetExecutor implements Executor {
   readonly abandoned: string[] = [];
   observation: Observation | undefined;
   cancelConfirms = true;
+  /** What each run tells and asks before it is followed to its end. */
+  before: (run: Run) => void = () => undefined;
   private readonly ends = new Map<string, { promise: Promise<Outcome>; resolve: (outcome: Outcome) => void }>();
 
   validate = (config: JobSpec['executor']): string | undefined => (config.run ? undefined : 'executor.run is missing');
@@ -25,7 +27,10 @@ export class PuppetExecutor implements Executor {
 
   start = async (run: Run): Promise<void> => void this.begun.push(run.id);
 
-  follow = (run: Run): Promise<Outcome> => this.end(run.id).promise;
+  follow = (run: Run): Promise<Outcome> => {
+    this.before(run);
+    return this.end(run.id).promise;
+  };
 
   cancel = async (run: Run, because: 'cancelled' | 'timedOut'): Promise<boolean> => {
     this.cancelled.push(run.id);
@@ -60,11 +65,11 @@ export class AgentBench {
   }
 
   async restart(): Promise<void> {
-    const { answer, renewal, reports } = this.link;
+    const { answer, renewal, confirmed, reports } = this.link;
     this.link.up = false;
     await this.agent.halt();
     this.link = new FakeLink();
-    Object.assign(this.link, { answer, renewal, reports });
+    Object.assign(this.link, { answer, renewal, confirmed, reports });
     this.agent = this.make();
     await this.agent.start();
     await this.time.pass(0);

@@ -25,6 +25,8 @@ export class FakeLink implements Link {
   });
   /** What a renewal is answered; `undefined`: no word. */
   renewal: (job: string) => 'on' | 'cancel' | 'stop' | undefined = () => 'on';
+  /** … and the question of it that a person has confirmed. */
+  confirmed: (job: string) => string | undefined = () => undefined;
   agentState: RenewReply['agent'] = 'on';
   leaseMs = 30_000;
   up = true;
@@ -71,7 +73,8 @@ export class FakeLink implements Link {
     this.renewals.push(request);
     const jobs = request.jobs.flatMap(({ job }) => {
       const go = this.renewal(job);
-      return go ? [{ job, go, leaseMs: this.leaseMs }] : [];
+      const confirmed = this.confirmed(job);
+      return go ? [{ job, go, leaseMs: this.leaseMs, ...(confirmed === undefined ? {} : { confirmed }) }] : [];
     });
     return { jobs, agent: this.agentState };
   }

@@ -35,8 +35,9 @@ export class Scratch {
   }
 
   run(config: JobSpec['executor'], over: { job?: string; grant?: Partial<Grant>; secrets?: Record<string, string> } = {}): ScratchRun {
+    const answer = new AbortController();
     const grant = grantOf(over.job ?? 'j1', { ...over.grant, spec: { executor: config, context: { version: { tag: '1.0.0' } } } });
-    const said: ScratchRun['said'] = { progress: [], log: '', lost: 0 };
+    const said: ScratchRun['said'] = { progress: [], asked: [], log: '', lost: 0 };
     const notes: Record<string, Json> = {};
     return {
       id: `${grant.job}.${grant.attempt}`,
@@ -45,14 +46,16 @@ export class Scratch {
       directory: path.join(this.directory, 'work', `${grant.job}.${grant.attempt}`),
       signal: new AbortController().signal,
       ending: new AbortController().signal,
-      confirmed: new AbortController().signal,
       hide: () => {},
       timers: realTimers,
       clock: realClock,
       log: silentLog,
       secrets: over.secrets ?? {},
       progress: (progress) => said.progress.push(progress),
-      actionRequired: () => {},
+      actionRequired: (message, ask) => {
+        said.asked.push({ message, ...ask });
+        return answer.signal;
+      },
       output: {
         ready: () => true,
         write: (_stream, text) => void (said.log += text),
@@ -61,8 +64,13 @@ export class Scratch {
       notes,
       note: (key, value) => void (notes[key] = value),
       said,
+      confirm: () => answer.abort(),
     };
   }
 }
 
-export type ScratchRun = Run & { said: { progress: unknown[]; log: string; lost: number } };
+export type ScratchRun = Run & {
+  said: { progress: unknown[]; asked: unknown[]; log: string; lost: number };
+  /** A person confirms what was asked. */
+  confirm: () => void;
+};

@@ -22,14 +22,30 @@ export interface Run {
   /** Keep this value out of every log and report, like a secret: a token that was got for another, an address that is one. */
   hide(value: string): void;
   progress(progress: { percent?: number; step?: string; message?: string; links?: Record<string, string> }): void;
-  /** A person must act. The run's time limit stands still until the next progress, and then begins anew. Said again with the same words, nothing happens. */
-  actionRequired(message: string, link?: string): void;
-  /** Fires when a person has answered the last `actionRequired` with `slipway confirm`. */
-  confirmed: AbortSignal;
+  /**
+   * A person must act. The run's time limit stands still until the next progress, and then begins anew. Said again with the same words, nothing
+   * happens; other words are another question, and void the answer to the one before (so keep what changes by itself out of them).
+   *
+   * Fires when a person has confirmed this very question with `slipway confirm`: at once where they did so while another life of the agent, or
+   * another agent, asked it. Without `confirms` it never does. A confirmation stands until something else is asked, also when the run went on
+   * meanwhile. Who would rather not is heard by `ending`, as for every cancelled run.
+   */
+  actionRequired(message: string, ask?: Ask): AbortSignal;
   output: LogSink;
   /** What an earlier life of the agent noted of this run, and how to note more. */
   notes: Readonly<Record<string, Json>>;
   note(key: string, value: Json): void;
+}
+
+/** How a person may answer an `actionRequired`. */
+export interface Ask {
+  /** Where to act, or to look. */
+  link?: string;
+  /**
+   * Set when `slipway confirm` answers it, and not only an act in the executor's own system. Names what exactly is confirmed (the digest of a plan,
+   * the id of a vendor's run), so that a confirmation never counts for something else that is asked in the same words.
+   */
+  confirms?: string;
 }
 
 /** Where a run's output goes: bounded, masked, streamed while it runs. */

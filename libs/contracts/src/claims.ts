@@ -91,7 +91,15 @@ export type RenewRequest = z.infer<typeof renewRequestSchema>;
 
 export const renewReplySchema = z.object({
   /** `stop`: the job is not yours any more, drop it without reporting an outcome. */
-  jobs: z.array(z.object({ job: z.string(), go: z.enum(['on', 'cancel', 'stop']), leaseMs: z.number() })),
+  jobs: z.array(
+    z.object({
+      job: z.string(),
+      go: z.enum(['on', 'cancel', 'stop']),
+      leaseMs: z.number(),
+      /** The question of the job's `actionRequired` that a person has confirmed. */
+      confirmed: z.string().optional(),
+    }),
+  ),
   agent: z.enum(['on', 'drain', 'pause']),
 });
 export type RenewReply = z.infer<typeof renewReplySchema>;

@@ -32,7 +32,14 @@ export const jobReportSchema: z.ZodType<JobReport> = z.discriminatedUnion('verb'
     message: message.optional(),
     links: links.optional(),
   }),
-  z.object({ verb: z.literal('actionRequired'), ...said, message, link: z.string().max(2_000).optional() }),
+  z.object({
+    verb: z.literal('actionRequired'),
+    ...said,
+    message,
+    link: z.string().max(2_000).optional(),
+    /** Names what `slipway confirm` would confirm: other for other words. Without it only acting in the executor's own system helps. */
+    question: z.string().min(1).max(100).optional(),
+  }),
   z.object({ verb: z.literal('measured'), ...said, measurement: measurementSchema }),
   z.object({
     verb: z.enum(['succeeded', 'failed', 'cancelled', 'timedOut', 'rejected', 'unknown']),

@@ -109,7 +109,8 @@ export type JobReport =
       message?: string;
       links?: Record<string, string>;
     }
-  | { verb: 'actionRequired'; epoch: number; n: number; at: number; message: string; link?: string }
+  /** `question` names what a person may confirm; without it they must act in the executor's own system. */
+  | { verb: 'actionRequired'; epoch: number; n: number; at: number; message: string; link?: string; question?: string }
   | { verb: 'measured'; epoch: number; n: number; at: number; measurement: Measurement }
   | {
       verb: 'succeeded' | 'failed' | 'cancelled' | 'timedOut' | 'rejected' | 'unknown';

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { decodeEnrolmentToken, enrolmentStatement, renewalStatement, type EnrolReply } from '@slipway/contracts';
 import { SlipwayError } from '@slipway/core';
 import { connectNats, createAgentRequests, formatCredentials, readCredentials } from '@slipway/messaging';
@@ -9,6 +10,8 @@ import type { AgentClock, Timers } from './ports.js';
 
 /** When a renewal fails, try again so often; half of a credential's life is left for it. */
 const RENEW_RETRY_MS = 1_000;
+
+const hashOf = (token: string): string => createHash('sha256').update(token).digest('hex');
 
 const base64url = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url');
 
@@ -24,13 +27,15 @@ function ownKey(home: AgentHome, name: string, make: () => KeyPair): KeyPair {
 const userKey = (home: AgentHome): KeyPair => ownKey(home, 'user.nk', createUser);
 
 /**
- * The enrolment of this agent: the one it has, or a new one by the token. A token is used when there is no credential yet or it has expired.
+ * The enrolment of this agent: the one it has, or a new one by the token. A token is used when there is no credential yet, when that has
+ * expired, and when it is another than the one used before: it may bring another pool or other executors.
  * Throws `agent.enrolment.missing` when there is neither, `agent.token.unreadable`, or what the registry answered.
  */
 export async function enrol(home: AgentHome, token: string | undefined, now: number, log: Log): Promise<Enrolment> {
   const known = home.readEnrolment();
   const expired = known ? (readCredentials({ file: home.credentialsFile }).expiresAt ?? Infinity) <= now : false;
-  if (known && !expired) return known;
+  const isNew = token !== undefined && hashOf(token) !== known?.token;
+  if (known && !expired && !isNew) return known;
   if (token === undefined) {
     const because = known ? `the credential of agent ${known.agent} has expired` : `${home.directory} holds no enrolled agent`;
     const message = `Cannot start: ${because}. Make a token with \`slipway agent enroll <name>\` and give it with --token.`;
@@ -49,14 +54,16 @@ export async function enrol(home: AgentHome, token: string | undefined, now: num
     const proof = base64url(key.sign(enrolmentStatement(agent, request)));
     const reply = await createAgentRequests(nc, agent).ask('enrol', { ...request, proof });
     log.info('enrolled', { agent, pool: reply.pool, executors: reply.executors });
-    return accept(home, { agent, servers }, key, reply);
+    return accept(home, { agent, servers, token: hashOf(token) }, key, reply);
   } finally {
     await nc.close();
   }
 }
 
-function accept(home: AgentHome, { agent, servers }: Pick<Enrolment, 'agent' | 'servers'>, key: KeyPair, reply: EnrolReply): Enrolment {
-  const enrolment = { agent, servers, pool: reply.pool, executors: reply.executors };
+type Asked = Pick<Enrolment, 'agent' | 'servers' | 'token'>;
+
+function accept(home: AgentHome, { agent, servers, token }: Asked, key: KeyPair, reply: EnrolReply): Enrolment {
+  const enrolment = { agent, servers, pool: reply.pool, executors: reply.executors, ...(token === undefined ? {} : { token }) };
   home.writeText('agent.creds', formatCredentials(reply.jwt, key));
   home.writeEnrolment(enrolment);
   return enrolment;

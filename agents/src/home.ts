@@ -5,7 +5,14 @@ import { SlipwayError } from '@slipway/core';
 import { z } from 'zod';
 
 /** What is remembered of the enrolment beside the keys. */
-const enrolmentSchema = z.object({ agent: z.string(), servers: z.array(z.string()), pool: z.string(), executors: z.array(z.string()) });
+const enrolmentSchema = z.object({
+  agent: z.string(),
+  servers: z.array(z.string()),
+  pool: z.string(),
+  executors: z.array(z.string()),
+  /** Hash of the token that it was got with: another token is a wish for another enrolment. */
+  token: z.string().optional(),
+});
 export type Enrolment = z.infer<typeof enrolmentSchema>;
 
 /** The agent's directory: its keys, its credential, journal and work. Only its user may look into it. */

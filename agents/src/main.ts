@@ -33,6 +33,8 @@ async function main(): Promise<void> {
   const executors = Object.fromEntries(
     all.filter(({ type }) => enrolment.executors.includes(type)).map((executor) => [executor.type, executor]),
   );
+  const lacking = enrolment.executors.filter((type) => !executors[type]);
+  if (lacking.length > 0) log.warn('enrolled for executors that this program does not have', { lacking, has: all.map(({ type }) => type) });
   mkdirSync(home.workDirectory, { recursive: true, mode: 0o700 });
   for (const executor of all) await executor.cleanup?.(home.workDirectory, realClock.now() - TRACES_KEPT_MS);
 

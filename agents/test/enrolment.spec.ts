@@ -63,7 +63,7 @@ describe('enrolment', () => {
   it('makes its own key, proves it, and keeps what it got where only its user can read it', async () => {
     const home = new AgentHome(directory);
     const enrolment = await enrol(home, token, Date.now(), silentLog);
-    expect(enrolment).toEqual({ agent: 'a1', servers: [nats.url], pool: 'par', executors: ['command'] });
+    expect(enrolment).toMatchObject({ agent: 'a1', servers: [nats.url], pool: 'par', executors: ['command'] });
     expect(readCredentials({ file: home.credentialsFile }).name).toBe('a1');
     for (const name of readdirSync(directory)) expect(statSync(path.join(directory, name)).mode & 0o077).toBe(0);
     expect(JSON.stringify(asked)).not.toMatch(/S[UX][A-Z2-7]{56}/);
@@ -74,6 +74,17 @@ describe('enrolment', () => {
     await enrol(new AgentHome(directory), token, Date.now(), silentLog);
     await enrol(new AgentHome(directory), undefined, Date.now(), silentLog);
     expect(asked).toHaveLength(1);
+  });
+
+  it('is asked for again with another token, which may bring other executors; the journal and the key stay', async () => {
+    await enrol(new AgentHome(directory), token, Date.now(), silentLog);
+    const { creds = '' } = await nats.trust.mintUser({ role: 'enrol', name: 'a1', expiresInMs: 60_000 });
+    const another = encodeEnrolmentToken({ servers: [nats.url], agent: 'a1', creds, secret: 'right' });
+    await enrol(new AgentHome(directory), another, Date.now(), silentLog);
+    await enrol(new AgentHome(directory), another, Date.now(), silentLog);
+    await enrol(new AgentHome(directory), undefined, Date.now(), silentLog);
+    expect(asked).toHaveLength(2);
+    expect(asked[1]?.publicKey).toBe(asked[0]?.publicKey);
   });
 
   it('is asked for again when the credential has expired, with the same key', async () => {

@@ -38,7 +38,7 @@ export function agentCommands(program: Command, cli: Cli): void {
     .description('a one-time token with which an agent enrols (15 minutes)')
     .argument('<name>')
     .requiredOption('--pool <pool>')
-    .requiredOption('--executors <names>', 'comma separated, like command,http')
+    .requiredOption('--executors <names>', 'comma separated, like command,github-actions')
     .action(async (name: string, options: { pool: string; executors: string }) => {
       await cli.run(async ({ requests, output }) => {
         const reply = await requests.ask('registry.inviteAgent', {
@@ -46,6 +46,7 @@ export function agentCommands(program: Command, cli: Cli): void {
           pool: options.pool,
           executors: options.executors.split(','),
         });
+        for (const warning of reply.warnings) output.note(`warning: ${warning}`);
         output.result(reply, () => reply.token);
       });
     });

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { executorSchemas } from '@slipway/contracts';
 import { SlipwayError } from '@slipway/core';
 import type { Session } from '../cli.js';
 import { choosePortShift, shiftPorts } from './host-ports.js';
@@ -46,7 +47,8 @@ export async function startHostsAndAgent(house: House, session: Session): Promis
   // The port may be another one than at the enrolment.
   const args = ['--directory', directory, '--servers', house.natsUrl, '--capacity', '8', '--pass-env', 'SLIPWAY_HOSTS_DIR'];
   if (!existsSync(join(directory, 'agent.creds'))) {
-    const invitation = await session.requests.ask('registry.inviteAgent', { agent: LOCAL_AGENT, pool: LOCAL_POOL, executors: ['command'] });
+    const executors = Object.keys(executorSchemas);
+    const invitation = await session.requests.ask('registry.inviteAgent', { agent: LOCAL_AGENT, pool: LOCAL_POOL, executors });
     args.push('--token', invitation.token);
   }
   house.run('agent', join(PROJECT_ROOT, 'dist', 'agents', 'src', 'main.js'), args, {

@@ -145,7 +145,7 @@ export const operations = {
     'admin',
     'A one-time token with which an agent enrols.',
     z.object({ agent: slugSchema, pool: slugSchema, executors: z.array(slugSchema).min(1).max(50) }),
-    z.object({ token: z.string(), expiresAt: z.number() }),
+    z.object({ token: z.string(), expiresAt: z.number(), warnings: z.array(z.string()) }),
   ),
   'registry.revokeAgent': operation(
     'admin',

@@ -31,6 +31,15 @@ const enrolled = async () => {
 };
 
 describe('enrolment', () => {
+  it('warns of executors that no program of ours has, with the nearest that there is', async () => {
+    const { warnings } = await memoryRegistry().ask('registry.inviteAgent', {
+      agent: 'par-1',
+      pool: 'par',
+      executors: ['command', 'terrafrom'],
+    });
+    expect(warnings).toEqual([expect.stringMatching(/^terrafrom is no executor of Slipway's own.*terraform/)]);
+  });
+
   it('gives an agent that proves its key a JWT for its own queues, verification included, and makes the queues', async () => {
     const registry = memoryRegistry();
     const token = await invite(registry);

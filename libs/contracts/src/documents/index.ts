@@ -1,4 +1,5 @@
 export * from './check-expressions.js';
+export { warnOfExecutor } from './config-check.js';
 export * from './json-schemas.js';
 export * from './kinds.js';
 export { completeMetric, type MetricUse } from './metric.js';

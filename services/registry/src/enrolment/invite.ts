@@ -1,4 +1,4 @@
-import { encodeEnrolmentToken, ENROLMENT_TTL_MS, type ParsedRequestOf, type ReplyOf } from '@slipway/contracts';
+import { encodeEnrolmentToken, ENROLMENT_TTL_MS, type ParsedRequestOf, type ReplyOf, warnOfExecutor } from '@slipway/contracts';
 import type { Store } from '@slipway/persistence';
 import type { Clock } from '@slipway/runtime';
 import { invitations } from '../tables.js';
@@ -24,5 +24,6 @@ export async function inviteAgent(
   const expiresAt = deps.clock.now() + ENROLMENT_TTL_MS;
   const row = { secretHash: hashOf(secret), agent, pool, executors: [...new Set(executors)], invitedBy: by, expiresAt };
   await deps.store.transaction((tx) => tx.insert(invitations, [row]));
-  return { token: encodeEnrolmentToken({ servers: deps.credentials.servers(), agent, creds, secret }), expiresAt };
+  const warnings = executors.flatMap((executor) => warnOfExecutor(executor) ?? []);
+  return { token: encodeEnrolmentToken({ servers: deps.credentials.servers(), agent, creds, secret }), expiresAt, warnings };
 }

@@ -5,25 +5,22 @@ import { commandExecutorSchema, OBSERVE_EXIT, type CommandExecutorConfig } from 
 import type { JobSpec } from '@slipway/core';
 import { pause } from '../../timers.js';
 import type { Executor, Observation, Outcome, Reach, Run } from '../executor.js';
+import { followProgram } from '../processes/follow.js';
+import { launchRunner, UnmarkedRunner } from '../processes/runner.js';
+import { signalUntilOver } from '../processes/signals.js';
+import { readStop, readTrace, stopFileOf, writeRefusal, writeStop } from '../processes/trace.js';
 import { contextFile, outputsFile, programEnvironment, workingDirectory } from './environment.js';
 import { OutputTail } from './output-tail.js';
 import { readOutputs } from './outputs.js';
-import { launchRunner } from './runner.js';
-import { readExit, readStop, readTrace, writeRefusal, writeStop } from './trace.js';
 
-const POLL_MS = { first: 20, later: 100, firstForMs: 2_000 };
-/** Whether the process is still there is looked up this often; its end shows in the exit file sooner. */
-const ALIVE_EVERY_MS = 1_000;
 /** From TERM to KILL. */
 const GRACE_MS = 10_000;
 const KILLED_WITHIN_MS = 5_000;
-/** A runner's first act is its mark; on the slowest machine that takes a moment. */
-const RUNNER_MARKS_WITHIN_MS = 10_000;
 const OBSERVE_TIMEOUT_MS = 30_000;
 const OBSERVE_EVERY_MS = 2_000;
 
 /**
- * Runs a program in a process group of its own under a small shell runner (runner.ts), so that the agent may die and come back. The run's
+ * Runs a program in a process group of its own under a small shell runner (processes/runner.ts), so that the agent may die and come back. The run's
  * directory is the only record: `started/` (the lock), `pid`, `out`, `err`, `stop` (why we ended it), `exit`.
  */
 export class CommandExecutor implements Executor {
@@ -78,41 +75,21 @@ export class CommandExecutor implements Executor {
     const folder = await stat(cwd).catch(() => undefined);
     if (!folder?.isDirectory()) return writeRefusal(run.directory, `the working directory ${cwd} does not exist`);
     try {
-      await launchRunner(run.directory, config.run, { cwd, env: programEnvironment(run, config, this.passed) });
+      const launch = { cwd, env: programEnvironment(run, config, this.passed), stopFile: stopFileOf(run.directory) };
+      await launchRunner(run, run.directory, config.run, launch);
     } catch (error) {
+      if (error instanceof UnmarkedRunner) throw error;
       return writeRefusal(run.directory, `the program could not be started: ${(error as Error).message}`);
-    }
-    const until = run.clock.monotonic() + RUNNER_MARKS_WITHIN_MS;
-    while ((await readTrace(run.directory)).state === 'none') {
-      if (run.clock.monotonic() >= until) throw new Error(`the runner left no mark within ${RUNNER_MARKS_WITHIN_MS / 1_000} s`);
-      await pause(run.timers, 2);
     }
   }
 
   async follow(run: Run): Promise<Outcome> {
     if ((await readTrace(run.directory)).state === 'none') return this.followElsewhere(run);
     const tails = [new OutputTail(run, 'out'), new OutputTail(run, 'err')];
-    const begunAt = run.clock.monotonic();
-    let aliveAt = begunAt;
-    try {
-      while (!run.signal.aborted) {
-        const now = run.clock.monotonic();
-        let status = await readExit(run.directory);
-        const look = status === undefined && now - aliveAt >= ALIVE_EVERY_MS ? await readTrace(run.directory) : undefined;
-        if (look) {
-          aliveAt = now;
-          for (const tail of tails) tail.noteOffset();
-          if (look.state === 'ended') status = look.status;
-        }
-        for (const tail of tails) await tail.read(status !== undefined || look?.state === 'gone');
-        if (status !== undefined) return await this.outcome(run, status, tails[1]?.lastLine || tails[0]?.lastLine || '');
-        if (look?.state === 'gone') return await this.withoutStatus(run);
-        await pause(run.timers, now - begunAt < POLL_MS.firstForMs ? POLL_MS.first : POLL_MS.later, run.signal);
-      }
-      return { verb: 'unknown', message: 'not followed any more' };
-    } finally {
-      for (const tail of tails) await tail.close();
-    }
+    const end = await followProgram(run, run.directory, tails, run.signal);
+    if (end === undefined) return { verb: 'unknown', message: 'not followed any more' };
+    if (end === 'gone') return this.withoutStatus(run);
+    return this.outcome(run, end.status, tails[1]?.lastLine || tails[0]?.lastLine || '');
   }
 
   async cancel(run: Run, because: 'cancelled' | 'timedOut'): Promise<boolean> {
@@ -120,8 +97,8 @@ export class CommandExecutor implements Executor {
     if (trace.state === 'ended') return true;
     if (trace.state !== 'running') return trace.state === 'gone' && (await readStop(run.directory)) !== undefined;
     await writeStop(run.directory, because);
-    if (await this.signalAndWait(run, 'SIGTERM', this.graceMs)) return true;
-    return this.signalAndWait(run, 'SIGKILL', KILLED_WITHIN_MS);
+    if (await signalUntilOver(run, run.directory, { signal: 'SIGTERM', to: 'group', withinMs: this.graceMs })) return true;
+    return signalUntilOver(run, run.directory, { signal: 'SIGKILL', to: 'group', withinMs: KILLED_WITHIN_MS });
   }
 
   async abandon(run: Run): Promise<void> {
@@ -133,26 +110,6 @@ export class CommandExecutor implements Executor {
       const directory = path.join(workDirectory, name);
       const { mtimeMs } = await stat(directory).catch(() => ({ mtimeMs: Infinity }));
       if (mtimeMs < before && (await readTrace(directory)).state !== 'running') await rm(directory, { recursive: true, force: true });
-    }
-  }
-
-  /** Signal the whole group; true once the run is over. */
-  private async signalAndWait(run: Run, signal: 'SIGTERM' | 'SIGKILL', limitMs: number): Promise<boolean> {
-    const until = run.clock.monotonic() + limitMs;
-    let signalled = false;
-    for (;;) {
-      const trace = await readTrace(run.directory);
-      if (trace.state !== 'running') return trace.state === 'ended' || trace.state === 'gone';
-      if (!signalled && trace.pid > 0) {
-        signalled = true;
-        try {
-          process.kill(-trace.pid, signal);
-        } catch (error) {
-          if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-        }
-      }
-      if (run.clock.monotonic() >= until) return false;
-      await pause(run.timers, POLL_MS.first * 2);
     }
   }
 

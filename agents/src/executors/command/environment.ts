@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { CommandExecutorConfig } from '@slipway/contracts';
+import type { Grant } from '../../ports.js';
 import type { Run } from '../executor.js';
 
 /** What programs get of the agent's own environment: enough to run, and none of its secrets. */
@@ -49,12 +50,20 @@ export function programEnvironment(
   config: CommandExecutorConfig,
   passed: Readonly<Record<string, string>>,
 ): Record<string, string> {
-  const { grant } = run;
-  const { weight, slot } = (grant.spec.context['job'] ?? {}) as { weight?: number; slot?: string };
   return {
     ...passed,
     ...config.env,
     ...run.secrets,
+    ...jobEnvironment(run.grant),
+    SLIPWAY_OUTPUTS: outputsFile(run, config),
+    SLIPWAY_CONTEXT: contextFile(run),
+  };
+}
+
+/** What every program of a job is told of it. */
+export function jobEnvironment(grant: Grant): Record<string, string> {
+  const { weight, slot } = (grant.spec.context['job'] ?? {}) as { weight?: number; slot?: string };
+  return {
     SLIPWAY_JOB: grant.job,
     SLIPWAY_ATTEMPT: String(grant.attempt),
     SLIPWAY_KIND: grant.kind,
@@ -64,7 +73,5 @@ export function programEnvironment(
     SLIPWAY_ENVIRONMENT: grant.environment,
     SLIPWAY_RESOURCE: grant.resource,
     SLIPWAY_VERSION: grant.version,
-    SLIPWAY_OUTPUTS: outputsFile(run, config),
-    SLIPWAY_CONTEXT: contextFile(run),
   };
 }

@@ -37,6 +37,12 @@ export async function readTrace(directory: string): Promise<Trace> {
   return { state: 'gone' };
 }
 
+/** The process id of the program that the runner waits for, once it is there. */
+export async function readProgram(directory: string): Promise<number | undefined> {
+  const pid = Number(await readText(path.join(directory, 'program')));
+  return pid > 0 ? pid : undefined;
+}
+
 /** Whether this process is the runner of this run, and not another that got the same id: its command line names the directory. */
 async function isRunner(pid: number, directory: string): Promise<boolean> {
   if (process.platform === 'linux') {
@@ -54,14 +60,16 @@ export async function writeRefusal(directory: string, reason: string): Promise<v
   await writeFile(path.join(directory, 'exit'), '127\n');
 }
 
+export const stopFileOf = (directory: string): string => path.join(directory, 'stop');
+
 /** Why we signalled the run, written before the first signal: an exit status alone does not tell a stop from a failure. */
 export async function writeStop(directory: string, because: 'cancelled' | 'timedOut'): Promise<void> {
-  await writeFile(path.join(directory, 'stop'), because, { flag: 'wx' }).catch((error: NodeJS.ErrnoException) => {
+  await writeFile(stopFileOf(directory), because, { flag: 'wx' }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error;
   });
 }
 
 export async function readStop(directory: string): Promise<'cancelled' | 'timedOut' | undefined> {
-  const because = await readText(path.join(directory, 'stop'));
+  const because = await readText(stopFileOf(directory));
   return because === 'cancelled' || because === 'timedOut' ? because : undefined;
 }

@@ -1,0 +1,55 @@
+import { type FileHandle, open, truncate } from 'node:fs/promises';
+import { StringDecoder } from 'node:string_decoder';
+import type { Run } from '../executor.js';
+
+const READ_BYTES = 65_536;
+/** A program that writes faster than its log is taken away loses the middle, not the end. */
+const BACKLOG_BYTES_MAX = 1_048_576;
+const BACKLOG_KEEP_BYTES = 131_072;
+/** A file read past this is cut, so that a flood does not fill the disk; the program appends, so it goes on writing at the new end. */
+const FILE_BYTES_MAX = 4 * 1_048_576;
+
+/** Gives the text of one output file of a program while it grows. */
+export class FileTail {
+  private file: FileHandle | undefined;
+  private readonly decoder = new StringDecoder('utf8');
+
+  constructor(
+    private readonly run: Run,
+    private readonly path: string,
+    /** How far it was read. */
+    public offset: number,
+    private readonly take: (text: string) => void,
+  ) {}
+
+  /** Take what is there now. With `all` to the end of the file, else as much as the log takes. */
+  async read(all: boolean): Promise<void> {
+    this.file ??= await open(this.path, 'r').catch(() => undefined);
+    if (!this.file) return;
+    let { size } = await this.file.stat();
+    if (size < this.offset) this.offset = 0;
+    if (size - this.offset > BACKLOG_BYTES_MAX) {
+      const skipped = size - this.offset - BACKLOG_KEEP_BYTES;
+      this.run.output.lose(skipped);
+      this.offset += skipped;
+    }
+    while (this.offset < size && (all || this.run.output.ready())) {
+      const { bytesRead, buffer } = await this.file.read(Buffer.allocUnsafe(READ_BYTES), 0, READ_BYTES, this.offset);
+      if (bytesRead === 0) break;
+      this.offset += bytesRead;
+      this.take(this.decoder.write(buffer.subarray(0, bytesRead)));
+    }
+    if (this.offset > FILE_BYTES_MAX || size > 2 * FILE_BYTES_MAX) {
+      ({ size } = await this.file.stat());
+      this.run.output.lose(Math.max(0, size - this.offset));
+      await truncate(this.path, 0);
+      this.offset = 0;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.take(this.decoder.end());
+    await this.file?.close();
+    this.file = undefined;
+  }
+}

@@ -177,7 +177,8 @@ export class VendorClient {
         },
         body: body ?? null,
         dispatcher: this.dispatcher,
-        headersTimeout: TIMEOUT_MS,
+        // It counts from the first byte of a request that may take long to send.
+        headersTimeout: Math.max(timeoutMs, TIMEOUT_MS),
         bodyTimeout: timeoutMs === 0 ? 0 : TIMEOUT_MS,
         signal: timeoutMs === 0 ? signal : AbortSignal.timeout(timeoutMs),
       });

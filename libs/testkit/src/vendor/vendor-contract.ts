@@ -9,6 +9,8 @@ interface Parameter {
   required?: boolean;
   schema?: Schema;
   type?: string;
+  /** False: the values of a list stand in one text, with commas between. */
+  explode?: boolean;
   $ref?: string;
 }
 interface Operation {
@@ -114,7 +116,8 @@ export class VendorContract {
     const schema = parameter.schema ?? withoutNames(parameter);
     const isList = (this.resolve(schema) as Schema)['type'] === 'array';
     const check = this.compile({ type: 'object', properties: { value: schema } }, 'text');
-    return check({ value: isList ? values : values.at(-1) })
+    const list = parameter.explode === false ? values.flatMap((value) => value.split(',')) : values;
+    return check({ value: isList ? list : values.at(-1) })
       ? []
       : (check.errors ?? []).map(({ message }) => `${values.join(',')} ${message ?? ''}`);
   }

@@ -49,10 +49,16 @@ export abstract class VendorServer {
 
   /**
    * `basePath`: what comes before the document's paths, as in `/api/v3`. `undocumented`: operations that the vendor has and its document
-   * lacks. `tls`: with a certificate that nobody trusts unless told (test-certificate.ts).
+   * lacks; `undocumentedQuery`: query parameters like that. `tls`: with a certificate that nobody trusts unless told (test-certificate.ts).
    */
   constructor(
-    protected readonly options: { contract?: VendorContract; basePath?: string; undocumented?: readonly RegExp[]; tls?: boolean } = {},
+    protected readonly options: {
+      contract?: VendorContract;
+      basePath?: string;
+      undocumented?: readonly RegExp[];
+      undocumentedQuery?: readonly string[];
+      tls?: boolean;
+    } = {},
   ) {}
 
   /** What the vendor answers; state changes here. */
@@ -106,11 +112,17 @@ export abstract class VendorServer {
     this.requests.push(request);
     const fault = this.takeFault(request);
     const known = !this.options.undocumented?.some((pattern) => pattern.test(`${request.method} ${request.path}`));
-    if (known) this.violations.push(...(this.options.contract?.checkRequest(request) ?? []));
+    if (known) this.violations.push(...(this.options.contract?.checkRequest(this.documented(request)) ?? []));
     const reply = fault?.instead ?? (await this.carryOut(request, known));
     if (fault?.delayMs !== undefined) await new Promise((resolve) => setTimeout(resolve, fault.delayMs).unref());
     if (fault?.loseAnswer) return void response.destroy();
     this.write(request, fault?.afterwards ?? reply, response, incoming);
+  }
+
+  private documented(request: VendorRequestSeen): VendorRequestSeen {
+    const query = new URLSearchParams(request.query);
+    for (const name of this.options.undocumentedQuery ?? []) query.delete(name);
+    return { ...request, query };
   }
 
   private async carryOut(request: VendorRequestSeen, known: boolean): Promise<VendorReply> {

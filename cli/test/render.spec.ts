@@ -205,6 +205,8 @@ describe('slipway watch', () => {
     );
     const lost = { for: 'noAgent', sentence: 'no agent of pool eu is online: anna was heard last', lastHeardAt: NOW - 120_000 } as const;
     expect(queued(lost)).toContain('no agent of pool eu is online: anna was heard last 2 min ago');
+    const ask = 'slipway confirm j --question aaaa1111';
+    expect(queued({ for: 'person', sentence: '2 to add', ask })).toContain(`… waits for a person  2 to add; ${ask}`);
     expect(queued(lost)).toContain('  ask: slipway resume checkout -e production -v 1.2.1');
   });
 });
@@ -234,17 +236,17 @@ describe('the inbox', () => {
     const plan = {
       kind: 'actionRequired' as const,
       ...{ system: 'shop', deployment: 'network', environment: 'production', resource: 'vpc', job: 'j1' },
-      sentence: 'deploy of 2.0.0 at vpc waits for a person in terraform-cloud: confirm the plan',
+      sentence: 'deploy of 2.0.0 at vpc waits to be confirmed: 2 to add',
       since: NOW - 60_000,
-      asks: ['slipway cancel j1 --reason <text>'],
+      asks: ['slipway confirm j1 --question aaaa1111 --reason <text>', 'slipway cancel j1 --reason <text>'],
       link: 'https://tfc.example/runs/1',
     };
     const lines = renderInbox([approval, plan], 0, NOW, NO_PAINT).split('\n');
     expect(lines[0]).toBe('2 things wait for a person, oldest first');
     expect(lines[2]).toMatch(/^… checkout → production {2}approval, 6 targets {2}since .* \(3 days\)$/);
     expect(lines.slice(3, 5)).toEqual([`  ${approval.sentence}`, '  slipway approve checkout 1.2.1 -e production']);
-    expect(lines[6]).toMatch(/^… network → production {2}to be done elsewhere {2}since .* \(1 min\)$/);
-    expect(lines.slice(8)).toEqual(['  act at https://tfc.example/runs/1', '  slipway cancel j1 --reason <text>']);
+    expect(lines[6]).toMatch(/^… network → production {2}a run asks {2}since .* \(1 min\)$/);
+    expect(lines.slice(8)).toEqual(['  see https://tfc.example/runs/1', ...plan.asks.map((ask) => `  ${ask}`)]);
     expect(renderInbox([], 0, NOW, NO_PAINT)).toBe('Nothing waits for a person.');
   });
 });

@@ -19,7 +19,7 @@ const ROLLOUT_COMMANDS = [
   ['retry', 'scheduler.retryFailed', 'run the failed members of a rollout again'],
 ] as const satisfies readonly (readonly [string, OperationName, string])[];
 
-/** `status`, `pause`, `resume`, `promote`, `abort`, `retry`, `exclude`, `rollback`, `quarantine release`, `cancel`, `resolve`. */
+/** `status`, `pause`, `resume`, `promote`, `abort`, `retry`, `exclude`, `rollback`, `quarantine release`, `cancel`, `confirm`, `resolve`. */
 export function schedulerCommands(program: Command, cli: Cli): void {
   program
     .command('status')
@@ -108,6 +108,19 @@ export function schedulerCommands(program: Command, cli: Cli): void {
     .action(async (job: string, options: { reason?: string }) => {
       await cli.run(async ({ requests, output }) => {
         const reply = await requests.ask('scheduler.cancel', { job, ...options });
+        output.result(reply, () => reply.done);
+      });
+    });
+
+  program
+    .command('confirm')
+    .description('say yes to what a running job asks, a plan for example; `slipway cancel` is no')
+    .argument('<job>', 'as `slipway inbox`, `status` and `watch` show it')
+    .option('--question <name>', 'what you were asked: refused when something else is asked by now')
+    .option('--reason <text>')
+    .action(async (job: string, options: { question?: string; reason?: string }) => {
+      await cli.run(async ({ requests, output }) => {
+        const reply = await requests.ask('scheduler.confirm', { job, ...options });
         output.result(reply, () => reply.done);
       });
     });

@@ -10,7 +10,7 @@ const NAMES: Record<InboxItem['kind'], string> = {
   unknown: 'unknown outcome',
   halted: 'halted',
   paused: 'paused',
-  actionRequired: 'to be done elsewhere',
+  actionRequired: 'a run asks',
   unplannable: 'cannot be planned',
 };
 
@@ -30,7 +30,7 @@ function renderItem(item: InboxItem, now: number, paint: Paint): string {
   return [
     `${sign} ${paint.bold(`${deployment} → ${environment}`)}  ${NAMES[kind]}${size}  ${waits}`,
     `  ${sentence}`,
-    ...(link === undefined ? [] : [`  act at ${paint.cyan(link)}`]),
+    ...(link === undefined ? [] : [`  see ${paint.cyan(link)}`]),
     ...asks.map((ask) => `  ${paint.cyan(ask)}`),
   ].join('\n');
 }

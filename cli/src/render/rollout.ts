@@ -52,6 +52,7 @@ function memberCells(member: Member, now: number, paint: Paint): string[] {
       return [paint.dim('· not begun')];
     case 'j':
       if (job?.waits?.for === 'hold') return [paint.cyan(`● ${waitsFor(job.waits, now)}`)];
+      if (job?.waits?.for === 'person') return [paint.yellow('… waits for a person'), waitsFor(job.waits, now)];
       if (job?.doing !== undefined) return stepCells(job, member.verified, now, paint);
       if (job?.state === 'queued' || job?.state === 'dispatched')
         return ['· queued', job.waits ? waitsFor(job.waits, now) : (job.message ?? '')];
@@ -70,7 +71,7 @@ function memberCells(member: Member, now: number, paint: Paint): string[] {
     case 'x':
       return [paint.dim('– excluded')];
     case 'b':
-      return [paint.yellow('↩ rolling back'), job?.doing ?? job?.step ?? ''];
+      return [paint.yellow('↩ rolling back'), job?.waits?.for === 'person' ? waitsFor(job.waits, now) : (job?.doing ?? job?.step ?? '')];
     case 'r':
       return [paint.yellow('↩ rolled back'), job?.message ?? ''];
     default:

@@ -13,6 +13,8 @@ export function waitsFor(wait: Wait, now: number): string {
       return `${wait.for === 'agent' ? 'waits for ' : ''}${wait.sentence}${heard}${wait.until === undefined ? '' : `, until ${moment(wait.until, now)}`}${ask}`;
     case 'hold':
       return `${wait.sentence}${wait.until === undefined ? '' : ` until ${moment(wait.until, now)}`}${ask}`;
+    case 'person':
+      return `${wait.sentence}${ask}`;
     case 'slot':
       return `waits: ${wait.sentence}`;
     case 'target':

@@ -13,6 +13,7 @@ export const commandEventSchema = z.looseObject({
     'rolledBack',
     'quarantineReleased',
     'cancelled',
+    'confirmed',
     'resolved',
   ]),
   /** `user:ada`. */

@@ -21,7 +21,7 @@ export const inboxItemSchema = z.object({
     /** A rollout, or a target that could not be brought back, goes no further. */
     'halted',
     'paused',
-    /** Somebody must act in the executor's own system. */
+    /** A run asks: to be confirmed here, or for an act in the executor's own system. */
     'actionRequired',
     /** A rollout cannot be planned. */
     'unplannable',

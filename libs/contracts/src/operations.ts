@@ -15,8 +15,9 @@ import { inboxReplySchema, inboxRequestSchema } from './inbox.js';
 import { documentChangeSchema, jobViewSchema, rolloutStandingSchema, rolloutViewSchema, statusCellSchema } from './views.js';
 import { feedReplySchema, feedRequestSchema, inventoryChangeSchema } from './feed.js';
 import { identifierSchema, slugSchema, tagSchema } from './names.js';
-import { jsonObjectSchema, jsonSchema } from './reports.js';
+import { jsonSchema } from './reports.js';
 import { variableViewSchema } from './variable-views.js';
+import { versionPayloadSchema } from './ci-messages.js';
 import { decisionSchema, numberedDecisionSchema } from './decisions.js';
 import {
   historyReplySchema,
@@ -60,22 +61,6 @@ const names = z.object({
   version: tagSchema.optional(),
 });
 const reason = z.string().min(1).max(1_000);
-
-export const versionPayloadSchema = z.strictObject({
-  tag: tagSchema,
-  name: z.string().max(200).optional(),
-  status: z.enum(['building', 'ready', 'failed']).default('ready'),
-  config: jsonObjectSchema.default({}),
-  metadata: z.record(z.string().max(100), z.string().max(2_000)).default({}),
-  message: z.string().max(4_000).optional(),
-  author: z.string().max(200).optional(),
-  dependsOn: z
-    .array(z.strictObject({ deployment: slugSchema, range: z.string().max(200) }))
-    .max(50)
-    .default([]),
-});
-/** What CI sends on `slipway.ci.version.<deployment>`. */
-export type VersionPayload = z.infer<typeof versionPayloadSchema>;
 
 const done = z.object({ done: z.string() });
 /** What was made, and under which id it is shown and lifted. */
@@ -351,6 +336,17 @@ export const operations = {
     'operator',
     'Cancel a job: its executor is told to stop.',
     z.object({ job: z.string(), reason: reason.optional() }),
+    done,
+  ),
+  'scheduler.confirm': operation(
+    'operator',
+    'Say yes to what a running job asks (a plan, say); its agent goes on.',
+    z.object({
+      job: z.string(),
+      /** The question that the person saw: refused when something else is asked by now. Without it, what is asked now. */
+      question: z.string().max(100).optional(),
+      reason: reason.optional(),
+    }),
     done,
   ),
   'scheduler.resolve': operation(

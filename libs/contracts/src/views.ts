@@ -15,7 +15,7 @@ export type DocumentChange = z.infer<typeof documentChangeSchema>;
 
 /** What holds a job up (SPEC 4): one plain sentence of what it waits for. Times are given beside it, since only who shows them knows the clock on the wall. */
 export const waitSchema = z.object({
-  for: z.enum(['agent', 'noAgent', 'slot', 'retry', 'target', 'gate', 'hold', 'queue']),
+  for: z.enum(['agent', 'noAgent', 'slot', 'retry', 'target', 'gate', 'hold', 'person', 'queue']),
   sentence: z.string(),
   /** Of a retry: when it begins; of a job without an agent: when it is given up. */
   until: z.number().optional(),

@@ -23,6 +23,7 @@ export * from './text/instant.js';
 export * from './text/issue.js';
 export * from './text/nearest.js';
 export * from './job/advance-job.js';
+export { refuseConfirm, type ConfirmRefusal } from './job/confirm-job.js';
 export * from './job/create-job.js';
 export * from './job/job-limits.js';
 export type * from './job/job-step.js';

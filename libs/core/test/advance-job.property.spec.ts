@@ -83,6 +83,36 @@ describe('advanceJob, for any events in any order', () => {
     );
   });
 
+  it('a confirmation answers what is asked at that moment, and is gone once something else is asked', () => {
+    fc.assert(
+      fc.property(arbitraryHistory, (history) => {
+        forEachStep(history, (before, event, after) => {
+          const given = after.confirmation !== undefined && after.confirmation !== before.confirmation;
+          if (given) {
+            expect(event.type).toBe('confirm');
+            expect(before.state).toBe('actionRequired');
+            expect(after.confirmation?.question).toBe(before.asked?.question);
+          }
+          if (event.type === 'confirm') expect({ ...after, confirmation: undefined }).toEqual({ ...before, confirmation: undefined });
+          if (after.state === 'actionRequired') expect([undefined, after.asked?.question]).toContain(after.confirmation?.question);
+        });
+      }),
+      RUNS,
+    );
+  });
+
+  it('what a person is asked stands while they must act, and while the holder is out of reach; never beyond', () => {
+    fc.assert(
+      fc.property(arbitraryHistory, (history) => {
+        forEachStep(history, (_, __, after) => {
+          if (after.state === 'actionRequired') expect(after.asked).toBeDefined();
+          if (after.asked) expect(['actionRequired', 'queued', 'dispatched']).toContain(after.state);
+        });
+      }),
+      RUNS,
+    );
+  });
+
   it('I13: left to time alone, every job ends', () => {
     fc.assert(
       fc.property(arbitraryHistory, (history) => {

@@ -7,41 +7,15 @@ import {
   missesReports,
   refuseClaim,
   RUN_GRACE_MS,
-  type Job,
   type JobEvent,
   type JobState,
 } from '@slipway/core';
 import { report, sampleJob } from './job-arbitraries.js';
+import { at, claim, dispatched, play, renew, says, time } from './job-script.js';
 
-const at = (now: number) => ({ now, random: 0.5 });
-
-/** Applies events in turn; a number moves the clock on. */
-function play(job: Job, ...script: (JobEvent | number)[]): { job: Job; effects: string[]; now: number } {
-  let now = 0;
-  const effects: string[] = [];
-  for (const step of script) {
-    if (typeof step === 'number') {
-      now += step;
-      continue;
-    }
-    const next = advanceJob(job, step, at(now));
-    job = next.job;
-    effects.push(...next.effects.map((e) => (e.type === 'announce' ? e.verb : e.type)));
-  }
-  return { job, effects, now };
-}
-
-const dispatched: JobEvent = { type: 'dispatched' };
-const time: JobEvent = { type: 'time' };
-const claim = (agent = 'agent-a', attempt = 1): JobEvent => ({ type: 'claim', agent, attempt });
-const renew = (agent = 'agent-a', epoch = 1): JobEvent => ({ type: 'renew', agent, epoch });
-const says = (verb: Parameters<typeof report>[0], n: number, epoch = 1, agent = 'agent-a'): JobEvent => ({
-  type: 'report',
-  agent,
-  report: report(verb, epoch, n),
-});
 const cancel: JobEvent = { type: 'cancel', because: 'a person asked' };
 const withdraw: JobEvent = { type: 'withdraw', because: 'a freeze' };
+const confirm: JobEvent = { type: 'confirm', question: 'plan-2', by: 'user:ann' };
 const resolve: JobEvent = { type: 'resolve', as: 'failed', by: 'user:ann' };
 const listening: JobEvent = { type: 'listeningSince', since: 10 };
 
@@ -69,6 +43,7 @@ describe('advanceJob: every state and every event', () => {
     listeningSince: listening,
     cancel,
     withdraw,
+    confirm,
     resolve,
   };
   type Expected = Record<JobState, Record<JobEvent['type'], JobState>>;
@@ -81,6 +56,7 @@ describe('advanceJob: every state and every event', () => {
     listeningSince: s,
     cancel: s,
     withdraw: s,
+    confirm: s,
     resolve: s,
   });
   const expected: Expected = {

@@ -29,7 +29,9 @@ export const agents = ['agent-a', 'agent-b'] as const;
 export function report(verb: JobReport['verb'], epoch: number, n: number): JobReport {
   const said = { epoch, n, at: 0 };
   if (verb === 'measured') return { verb, ...said, measurement: { metric: 'health', index: n, result: 'passed', at: 0 } };
-  if (verb === 'actionRequired') return { verb, ...said, message: 'confirm the plan' };
+  // Two questions to confirm, and one that only another system can answer.
+  if (verb === 'actionRequired')
+    return { verb, ...said, message: 'confirm the plan', ...(n % 3 === 0 ? {} : { question: `plan-${n % 3}` }) };
   return { verb, ...said };
 }
 
@@ -62,6 +64,7 @@ export const arbitraryEvent: fc.Arbitrary<JobEvent> = fc.oneof(
   fc.record({ type: fc.constant('listeningSince' as const), since: fc.integer({ min: 0, max: 2_000_000 }) }),
   fc.constant<JobEvent>({ type: 'cancel', because: 'a person asked' }),
   fc.constant<JobEvent>({ type: 'withdraw', because: 'a freeze' }),
+  fc.record({ type: fc.constant('confirm' as const), question: fc.constantFrom('plan-1', 'plan-2'), by: fc.constant('user:ann') }),
   fc.record({
     type: fc.constant('resolve' as const),
     as: fc.constantFrom('succeeded' as const, 'failed' as const),

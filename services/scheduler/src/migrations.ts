@@ -88,4 +88,8 @@ export const migrations: readonly MigrationStep[] = [
     name: '0009_held_at_place',
     sql: ['CREATE INDEX job_held_at_place ON job USING btree (deployment, environment, queued_at, id) WHERE (held IS NOT NULL)'],
   },
+  {
+    name: '0010_job_confirmation',
+    sql: ['alter table "job" add column "asked" json', 'alter table "job" add column "confirmation" json'],
+  },
 ];

@@ -75,6 +75,7 @@ export function createScheduler(deps: ServiceDeps & SchedulerOptions): ServicePa
       'scheduler.rollback': (command, caller) => rollbacks.rollback(command, caller),
       'scheduler.releaseQuarantine': (command, caller) => rollbacks.releaseQuarantine(command, caller),
       'scheduler.cancel': (command, caller) => jobs.cancel(command, caller),
+      'scheduler.confirm': (command, caller) => jobs.confirm(command, caller),
       'scheduler.resolve': (command, caller) => jobs.resolve(command, caller),
     },
     agentRequests: {

@@ -1,4 +1,6 @@
 import type {
+  Asked,
+  Confirmation,
   FreezeFact,
   ExecutorSpec,
   Json,
@@ -15,7 +17,6 @@ import type {
   Rollout,
   RolloutPlan,
   RolloutState,
-  Sequence,
   SlotName,
   VerificationVerdict,
   Verdict,
@@ -33,6 +34,7 @@ import {
   text,
   type Table,
 } from '@slipway/persistence';
+import type { ReleaseSequence } from './sequences/release-sequence.js';
 
 /*
  * What the scheduler owns. Everything of one place (a deployment in an environment) is changed under the lock
@@ -78,18 +80,6 @@ export const targetTable = defineTable(
   { key: ['deployment', 'environment', 'resource'], indexes: [{ name: 'target_by_version', columns: ['versionId'] }] },
 );
 export type TargetRow = RowIn<typeof targetTable>;
-
-/** The jobs by which a release comes to its target, where one `deploy` is not enough. */
-export interface ReleaseSequence extends Sequence {
-  /** The rollout whose obligations bind its jobs. */
-  obligedBy: string;
-  /** What the slot has that served before, until it is retired. */
-  kept?: { slot: SlotName; releaseId: string };
-  /** A person said that it goes no further here. */
-  stopped?: string;
-  /** It is taken back only because a newer version comes: nothing was wrong with it. */
-  superseded?: boolean;
-}
 
 export type ReleaseState = 'pending' | 'succeeded' | 'failed' | 'rolledBack' | 'cancelled';
 
@@ -179,6 +169,8 @@ export const jobTable = defineTable(
     heardAt: nullable(instant()),
     cancelAskedAt: nullable(instant()),
     cancelAs: nullable(text<'cancelled' | 'timedOut'>()),
+    asked: nullable(json<Asked>()),
+    confirmation: nullable(json<Confirmation>()),
     pickupUntil: nullable(instant()),
     runUntil: nullable(instant()),
     cancelUntil: nullable(instant()),

@@ -111,22 +111,37 @@ describe('the scheduler’s inbox', () => {
     expect((await mesh.cell()).running).toEqual([{ version: '1.0.0', count: 1, verified: 1 }]);
   });
 
-  it('has what somebody must do in the executor’s own system, with the link', async () => {
-    const mesh = await new Mesh({ hosts: 1 }).begin();
+  it('has what a run asks, since it asks: what can be confirmed here with the command, what cannot with the link', async () => {
+    const mesh = await new Mesh({ hosts: 2 }).begin();
     await mesh.release('1.0.0');
-    const [job] = await mesh.offered();
-    const { epoch } = await mesh.granted('anna', job!.id);
-    await mesh.report('anna', job!.id, {
-      ...{ verb: 'actionRequired', epoch, n: 1, message: 'confirm the plan', link: 'https://tfc.example/runs/1' },
-    });
+    const [first, second] = await mesh.offered();
+    const begun = mesh.now;
+    for (const [job, message, more] of [
+      [first!, 'review it there', { link: 'https://vendor.example/runs/1' }],
+      [second!, 'confirm the plan', { question: 'aaaa1111' }],
+    ] as const) {
+      const { epoch } = await mesh.granted('anna', job.id);
+      await mesh.report('anna', job.id, { verb: 'actionRequired', epoch, n: 1, message, ...more });
+    }
+    await mesh.pass(20_000);
+    for (const job of [first!, second!]) await mesh.renew('anna', job.id, 1);
+    const cancel = (id: string): string => `slipway cancel ${id} --reason <text>`;
     expect(await inbox(mesh)).toMatchObject([
       {
         kind: 'actionRequired',
-        sentence: 'deploy of 1.0.0 at host-1 waits for a person in command: confirm the plan',
-        link: 'https://tfc.example/runs/1',
-        asks: [`slipway cancel ${job!.id} --reason <text>`],
+        sentence: 'deploy of 1.0.0 at host-1 waits for a person in command: review it there',
+        since: begun,
+        link: 'https://vendor.example/runs/1',
+        asks: [cancel(first!.id)],
+      },
+      {
+        sentence: 'deploy of 1.0.0 at host-2 waits to be confirmed: confirm the plan',
+        asks: [`slipway confirm ${second!.id} --question aaaa1111 --reason <text>`, cancel(second!.id)],
       },
     ]);
+    await mesh.ask('scheduler.confirm', { job: second!.id, question: 'aaaa1111' });
+    await mesh.ask('scheduler.cancel', { job: first!.id });
+    expect(await inbox(mesh)).toEqual([]);
   });
 
   it('has targets that could not be brought back, and rollouts that cannot be planned', async () => {

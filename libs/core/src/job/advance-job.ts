@@ -1,4 +1,5 @@
 import { TERMINAL_JOB_STATES, type Job, type JobEvent, type JobState } from '../model/job.js';
+import { confirmJob } from './confirm-job.js';
 import { endJob } from './end-job.js';
 import { CANCEL_CONFIRM_MS, REINVITE_MS, REQUEUE_MS } from './job-limits.js';
 import { claimJob, forgiveSilence, heldWake, renewLease, watchHeld } from './lease.js';
@@ -31,6 +32,7 @@ const waiting: Row = {
   cancel: (job, { because }, time) =>
     wasHeld(job) ? askStop(job, because, time.now) : endJob(job, 'cancelled', time, { message: because }),
   withdraw: (job, { because }, time) => withdraw(job, because, time),
+  confirm: keep,
   resolve: keep,
 };
 
@@ -44,6 +46,7 @@ const held: Row = {
   cancel: (job, { because }, { now }) => askStop(job, because, now),
   // What somebody has begun is not withdrawn: it finishes.
   withdraw: keep,
+  confirm: keep,
   resolve: keep,
 };
 
@@ -56,6 +59,7 @@ const over: Row = {
   listeningSince: keep,
   cancel: keep,
   withdraw: keep,
+  confirm: keep,
   resolve: keep,
 };
 
@@ -69,7 +73,7 @@ const table: Record<JobState, Row> = {
   },
   claimed: held,
   running: held,
-  actionRequired: held,
+  actionRequired: { ...held, confirm: confirmJob },
   succeeded: over,
   failed: over,
   cancelled: over,

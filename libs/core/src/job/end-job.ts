@@ -35,7 +35,16 @@ function mayRetry(job: Job, outcome: JobOutcome): boolean {
 
 /** A higher epoch at once, so that nothing the earlier attempt may still say is taken for this one (I3). */
 function nextAttempt(job: Job, { now, random }: JobTime): Job {
-  const { agent: _, claimedAt: __, startedAt: ___, dispatchedAt: ____, heardAt: _____, observeFirst: ______, ...rest } = job;
+  const {
+    agent: _,
+    claimedAt: __,
+    startedAt: ___,
+    dispatchedAt: ____,
+    heardAt: _____,
+    observeFirst: ______,
+    confirmation: _______,
+    ...rest
+  } = job;
   return {
     ...rest,
     state: 'queued',
@@ -49,7 +58,17 @@ function nextAttempt(job: Job, { now, random }: JobTime): Job {
 }
 
 function forgetHolding(job: Job): Job {
-  const { leaseUntil: _, wakeAt: __, pickupUntil: ___, runUntil: ____, cancelUntil: _____, percent: ______, step: _______, ...rest } = job;
+  const {
+    leaseUntil: _,
+    wakeAt: __,
+    pickupUntil: ___,
+    runUntil: ____,
+    cancelUntil: _____,
+    percent: ______,
+    step: _______,
+    asked: ________,
+    ...rest
+  } = job;
   if (job.finishedAt !== undefined) return rest;
   const { cancelAskedAt: asked, cancelAs, ...calm } = rest;
   return asked !== undefined && cancelAs === 'cancelled' ? { ...calm, cancelAskedAt: asked, cancelAs } : calm;

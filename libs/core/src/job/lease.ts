@@ -44,7 +44,7 @@ export function refuseClaim(job: Job, agent: string, attempt: number): ClaimRefu
 export function claimJob(job: Job, agent: string, attempt: number, { now }: JobTime): JobStep {
   if (refuseClaim(job, agent, attempt)) return { job, effects: [] };
   if (job.state === 'claimed') return { job: renewed(job, now), effects: [] };
-  const { pickupUntil: _, runUntil: __, ...rest } = job;
+  const { pickupUntil: _, runUntil: __, asked: ___, ...rest } = job;
   const claimed: Job = {
     ...rest,
     state: 'claimed',
@@ -73,7 +73,8 @@ export function holdAgain(job: Job, now: number): Job {
   if (job.state === 'claimed') return heldWake(job);
   if (job.state === 'running' || job.state === 'actionRequired') return heldWake(job.leaseUntil === undefined ? extended(job, now) : job);
   const { pickupUntil: _, ...rest } = job;
-  return heldWake(extended({ ...rest, state: job.startedAt === undefined ? 'claimed' : 'running' }, now));
+  const state = job.startedAt === undefined ? 'claimed' : job.asked ? 'actionRequired' : 'running';
+  return heldWake(extended({ ...rest, state }, now));
 }
 
 /** Deadlines of a job that somebody holds, in the order in which they bind. */

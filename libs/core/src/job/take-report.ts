@@ -52,17 +52,27 @@ function run(job: Job, now: number): JobStep {
   if (job.state === 'running') return { job, effects: [] };
   const effects: JobEffect[] = job.startedAt === undefined ? [{ type: 'announce', verb: 'started' }] : [];
   const runUntil = job.runUntil ?? now + job.limits.runMs + RUN_GRACE_MS;
-  return { job: { ...job, state: 'running', startedAt: job.startedAt ?? now, runUntil }, effects };
+  const { asked: _, ...rest } = job;
+  return { job: { ...rest, state: 'running', startedAt: job.startedAt ?? now, runUntil }, effects };
 }
 
+/** It runs, but its time stands still. An answer counts for what was asked and for nothing else. */
 function askPerson(job: Job, report: Extract<JobReport, { verb: 'actionRequired' }>, now: number): JobStep {
-  const effects: JobEffect[] = job.state === 'actionRequired' ? [] : [{ type: 'announce', verb: 'actionRequired' }];
-  const links = report.link === undefined ? job.links : { ...job.links, action: report.link };
-  const { runUntil: _, ...rest } = job;
-  return {
-    job: holdAgain({ ...rest, state: 'actionRequired', startedAt: job.startedAt ?? now, message: report.message, links }, now),
-    effects,
+  const { message, link, question } = report;
+  const again = job.asked?.message === message && job.asked.link === link && job.asked.question === question;
+  const asked = { at: now, message, ...(link === undefined ? {} : { link }), ...(question === undefined ? {} : { question }) };
+  const step = run(job, now);
+  const { runUntil: _, pickupUntil: __, confirmation, ...rest } = step.job;
+  const waiting: Job = {
+    ...rest,
+    state: 'actionRequired',
+    message,
+    ...(link === undefined ? {} : { links: { ...rest.links, action: link } }),
+    asked: again && job.asked ? job.asked : asked,
+    ...(confirmation && confirmation.question === question ? { confirmation } : {}),
   };
+  const effects: JobEffect[] = again ? step.effects : [...step.effects, { type: 'announce', verb: 'actionRequired' }];
+  return { job: holdAgain(waiting, now), effects };
 }
 
 function said(job: Job, report: JobReport): Partial<Job> {

@@ -41,6 +41,23 @@ export interface JobLimits {
   leaseMs: number;
 }
 
+/** What a run waits for a person to do. */
+export interface Asked {
+  at: number;
+  message: string;
+  link?: string;
+  /** Names it where a person may confirm it here; without it they must act in the executor's own system. */
+  question?: string;
+}
+
+/** A person's answer to what was asked. */
+export interface Confirmation {
+  question: string;
+  by: string;
+  at: number;
+  reason?: string;
+}
+
 export interface Job {
   id: string;
   kind: JobKind;
@@ -83,6 +100,10 @@ export interface Job {
   cancelAskedAt?: number;
   /** What a confirmed stop makes of it: `timedOut` when the run deadline asked. */
   cancelAs?: 'cancelled' | 'timedOut';
+  /** Set while a person must act: in `actionRequired`, and while its holder is out of reach. */
+  asked?: Asked;
+  /** Told to whoever holds the job, until something else is asked. */
+  confirmation?: Confirmation;
   /** Deadlines as points in time; the controller's own downtime moves them (`listeningSince`). */
   pickupUntil?: number;
   runUntil?: number;
@@ -134,6 +155,8 @@ export type JobEvent =
   | { type: 'cancel'; because: string }
   /** Taken back if nobody has begun it: halted rollout, freeze, newer decision. */
   | { type: 'withdraw'; because: string }
+  /** A person confirms what they were asked. */
+  | { type: 'confirm'; question: string; by: string; reason?: string }
   /** A person says what became of an `unknown` job. */
   | { type: 'resolve'; as: 'succeeded' | 'failed'; by: string };
 
@@ -144,5 +167,15 @@ export type JobEffect =
   | { type: 'measured'; measurement: Measurement }
   | {
       type: 'announce';
-      verb: 'started' | 'succeeded' | 'failed' | 'cancelled' | 'timedOut' | 'rejected' | 'unknown' | 'actionRequired' | 'retrying';
+      verb:
+        | 'started'
+        | 'succeeded'
+        | 'failed'
+        | 'cancelled'
+        | 'timedOut'
+        | 'rejected'
+        | 'unknown'
+        | 'actionRequired'
+        | 'confirmed'
+        | 'retrying';
     };

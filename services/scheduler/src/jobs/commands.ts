@@ -1,10 +1,11 @@
 import type { ParsedRequestOf } from '@slipway/contracts';
-import { isOver, SlipwayError } from '@slipway/core';
+import { isOver, refuseConfirm, SlipwayError, type ConfirmRefusal } from '@slipway/core';
 import type { Caller } from '@slipway/messaging';
 import { inPlaces } from '../in-places.js';
 import { sayCommand } from '../rollouts/command-events.js';
 import { spoken } from '../rollouts/commands.js';
 import { settle } from '../settle.js';
+import { confirmCommand, isConfirmed } from '../status/asks.js';
 import type { JobRow } from '../tables.js';
 import { placeKey, type Work } from '../work.js';
 import type { World } from '../world.js';
@@ -25,6 +26,20 @@ export class JobCommands {
         ? `job ${row.id} is ${row.state}`
         : `job ${row.id} is asked to stop; agent ${row.agent} will say when it has`;
       return said(work, row, caller, { verb: 'cancelled', done, ...command });
+    });
+  }
+
+  /** A person's yes to what a run asks; the next renewal tells the agent. No is `cancel`. */
+  confirm({ job, question, reason }: ParsedRequestOf<'scheduler.confirm'>, caller: Caller): Promise<{ done: string }> {
+    return this.withJob(job, 'Confirming', async (work, row) => {
+      const refusal = refuseConfirm(row, question);
+      if (refusal) throw new SlipwayError({ ...refused(row, refusal), kind: 'conflict' });
+      if (isConfirmed(row)) return `job ${row.id} was confirmed by ${row.confirmation?.by} already`;
+      const why = reason === undefined ? {} : { reason };
+      stepJob(work, row, { type: 'confirm', question: row.asked?.question ?? '', by: caller.name, ...why });
+      await settle(work);
+      const done = `job ${row.id} is confirmed (${row.asked?.message}); agent ${row.agent} goes on`;
+      return said(work, row, caller, { verb: 'confirmed', done, reason });
     });
   }
 
@@ -70,11 +85,16 @@ function said(
   work: Work,
   row: JobRow,
   caller: Caller,
-  { verb, done, reason }: { verb: 'cancelled' | 'resolved'; done: string; reason?: string | undefined },
+  { verb, done, reason }: { verb: 'cancelled' | 'confirmed' | 'resolved'; done: string; reason?: string | undefined },
 ): string {
   const { id: job, version, resource } = row;
   sayCommand(work, caller, row, { verb, version, done, job, resources: [resource], ...(reason === undefined ? {} : { reason }) });
   return done;
+}
+
+function refused(row: JobRow, { code, because }: ConfirmRefusal): { code: string; message: string } {
+  const instead = code === 'job.confirm.otherQuestion' ? ` If that is right too: \`${confirmCommand(row)}\`.` : '';
+  return { code: `scheduler.${code}`, message: `Confirming job ${row.id}: ${because}.${instead}` };
 }
 
 const conflict = (message: string): SlipwayError => new SlipwayError({ code: 'scheduler.job.conflict', kind: 'conflict', message });

@@ -59,7 +59,8 @@ function renewAll(work: Work, agent: string, request: RenewRequest, word: RenewR
     if (!row) return { job, go: 'stop', leaseMs: 0 };
     const go = answerRenewal(row, agent, epoch);
     if (go !== 'stop') stepJob(work, row, { type: 'renew', agent, epoch });
-    return { job, go, leaseMs: row.limits.leaseMs };
+    const { confirmation } = row;
+    return { job, go, leaseMs: row.limits.leaseMs, ...(go === 'on' && confirmation ? { confirmed: confirmation.question } : {}) };
   });
   return { jobs, agent: word };
 }

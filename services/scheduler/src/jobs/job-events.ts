@@ -10,7 +10,7 @@ export function invitation(row: JobRow): OutboxMessage {
   return { subject: subjects.jobQueue(row.pool, executor, id), id: `${id}:${attempt}:${row.epoch}:${row.dispatchedAt ?? 0}`, body };
 }
 
-/** A job's start, its end, and when a person must act; verification jobs tell their verdict instead of their end. */
+/** A job's start, its end, when a person must act and when one has confirmed; verification jobs tell their verdict instead of their end. */
 export function jobEvent(row: JobRow, verb: string, now: number): OutboxMessage {
   const { id, kind, version, attempt, deployment, environment, resource } = row;
   const body = {
@@ -30,9 +30,13 @@ export function jobEvent(row: JobRow, verb: string, now: number): OutboxMessage 
     release: row.releaseId,
     ...(row.rolloutId === undefined ? {} : { rollout: row.rolloutId }),
     ...(row.startedAt === undefined ? {} : { startedAt: row.startedAt }),
+    ...(row.asked && verb === 'actionRequired' ? { asked: row.asked } : {}),
+    ...(row.confirmation && verb === 'confirmed' ? { confirmation: row.confirmation } : {}),
     links: row.links,
     at: now,
   };
   const subject = kind === 'verify' ? subjects.verification(row, verb) : subjects.job(row, verb);
-  return { subject, id: `job:${id}:${attempt}:${row.epoch}:${verb}`, body };
+  // A run may ask more than once.
+  const which = verb === 'actionRequired' || verb === 'confirmed' ? `:${row.reportN}` : '';
+  return { subject, id: `job:${id}:${attempt}:${row.epoch}:${verb}${which}`, body };
 }

@@ -4,14 +4,15 @@ import type { Work } from '../work.js';
 import { jobEvent } from './job-events.js';
 
 /** What the state machine may change of a job. */
-const STATE = ['state', 'attempt', 'attemptsMax', 'epoch', 'reportN', 'agent', 'leaseUntil', 'lapses', 'observeFirst', 'queuedAt', 'dispatchedAt', 'claimedAt', 'startedAt', 'finishedAt', 'heardAt', 'cancelAskedAt', 'cancelAs', 'pickupUntil', 'runUntil', 'cancelUntil', 'wakeAt', 'percent', 'step', 'message', 'links', 'outputs'] as const satisfies readonly (keyof JobRow)[]; // prettier-ignore
+const STATE = ['state', 'attempt', 'attemptsMax', 'epoch', 'reportN', 'agent', 'leaseUntil', 'lapses', 'observeFirst', 'queuedAt', 'dispatchedAt', 'claimedAt', 'startedAt', 'finishedAt', 'heardAt', 'cancelAskedAt', 'cancelAs', 'asked', 'confirmation', 'pickupUntil', 'runUntil', 'cancelUntil', 'wakeAt', 'percent', 'step', 'message', 'links', 'outputs'] as const satisfies readonly (keyof JobRow)[]; // prettier-ignore
 
 /** Put one event through the state machine of a job. What follows from it is noted in the work and carried on by `settle`. */
 export function stepJob(work: Work, row: JobRow, event: JobEvent): void {
   const { job, effects } = advanceJob(row, event, { now: work.now, random: work.world.ids.random() });
   if (job !== row) {
     const stops = job.cancelAskedAt !== undefined && row.cancelAskedAt === undefined && !isOver(job);
-    if (stops && job.agent !== undefined) work.nudges.add(job.agent);
+    const answered = event.type === 'confirm' && job.confirmation !== row.confirmation;
+    if ((stops || answered) && job.agent !== undefined) work.nudges.add(job.agent);
     work.jobs.take(row, job, STATE);
     // Nobody knows whether an `unknown` job still works on its target: it keeps it until a person has said (I1).
     if (isOver(job)) work.jobs.change(row, { occupies: job.state === 'unknown', held: undefined, heldBecause: undefined });

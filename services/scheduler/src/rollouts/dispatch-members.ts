@@ -1,7 +1,8 @@
 import { admitJobs } from '../jobs/admit.js';
 import { makeDeploy, variablesAt } from '../releases/make-deploy.js';
 import { startSequences } from '../sequences/start-sequences.js';
-import type { ReleaseRow, ReleaseSequence, RolloutRow } from '../tables.js';
+import type { ReleaseSequence } from '../sequences/release-sequence.js';
+import type { ReleaseRow, RolloutRow } from '../tables.js';
 import type { Work } from '../work.js';
 
 /** How many jobs one transaction makes: one statement per table and one outbox row for as many as one stream batch takes (PERFORMANCE.md). */

@@ -10,7 +10,8 @@ import {
 import { settleFailed, settleGood, settleTurned, settleUncertain, settleWithdrawn } from '../jobs/settle-outcome.js';
 import { tellRelease } from '../releases/release-events.js';
 import { memberIs } from '../rollouts/tell-member.js';
-import type { JobRow, QuarantineRow, ReleaseRow, ReleaseSequence } from '../tables.js';
+import type { ReleaseSequence } from './release-sequence.js';
+import type { JobRow, QuarantineRow, ReleaseRow } from '../tables.js';
 import { judgeVerification } from '../verification/judge-verification.js';
 import { placeKey, type Work } from '../work.js';
 import { holdSentence, makeStep, metricsAt, obligationsOf } from './make-step.js';

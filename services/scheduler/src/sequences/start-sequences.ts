@@ -1,5 +1,6 @@
 import { planSequence } from '@slipway/core';
-import type { ReleaseSequence, RolloutRow } from '../tables.js';
+import type { ReleaseSequence } from './release-sequence.js';
+import type { RolloutRow } from '../tables.js';
 import { placeOf, type Place, type Work } from '../work.js';
 import { metricsAt } from './make-step.js';
 import { dropRetire, pendingRetires } from './retires.js';

@@ -1,7 +1,8 @@
 import { advanceSequence, hasTurned } from '@slipway/core';
 import { tellRelease } from '../releases/release-events.js';
 import { memberIs } from '../rollouts/tell-member.js';
-import type { JobRow, QuarantineRow, ReleaseRow, ReleaseSequence } from '../tables.js';
+import type { ReleaseSequence } from './release-sequence.js';
+import type { JobRow, QuarantineRow, ReleaseRow } from '../tables.js';
 import type { Work } from '../work.js';
 import { makeStep } from './make-step.js';
 

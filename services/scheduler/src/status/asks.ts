@@ -1,4 +1,4 @@
-import type { RolloutRow } from '../tables.js';
+import type { JobRow, RolloutRow } from '../tables.js';
 
 /** The wave that a person is to let begin now, by its index; undefined when there is none. */
 export function asksForApproval(row: RolloutRow): number | undefined {
@@ -7,6 +7,17 @@ export function asksForApproval(row: RolloutRow): number | undefined {
   if (row.state === 'pending') return waves[0]?.approve && row.because !== undefined ? 0 : undefined;
   const asked = row.state === 'running' && row.waveDoneAt !== undefined && row.wakeAt === undefined;
   return asked && waves[row.wave + 1]?.approve ? row.wave + 1 : undefined;
+}
+
+/** Somebody has said yes to what the job asks; its agent has not gone on yet. */
+export function isConfirmed({ asked, confirmation }: Pick<JobRow, 'asked' | 'confirmation'>): boolean {
+  return asked?.question !== undefined && confirmation?.question === asked.question;
+}
+
+/** Says yes to what the job asks; undefined when nothing is asked, or only the executor's own system can be answered, or someone has said it. */
+export function confirmCommand(job: Pick<JobRow, 'id' | 'asked' | 'confirmation'>): string | undefined {
+  if (job.asked?.question === undefined || isConfirmed(job)) return undefined;
+  return `slipway confirm ${job.id} --question ${job.asked.question}`;
 }
 
 /** What is known of a rollout's members. */

@@ -5,7 +5,7 @@ import type { Tx } from '@slipway/persistence';
 import { jobTable, rolloutTable, targetTable, type JobRow, type RolloutRow, type TargetRow } from '../tables.js';
 import { placeKey, placeOf, type Place } from '../work.js';
 import type { World } from '../world.js';
-import { asksForApproval, asksOf } from './asks.js';
+import { asksForApproval, asksOf, confirmCommand, isConfirmed } from './asks.js';
 
 /** Jobs of one kind of trouble that are looked at: far more than anybody can act on. */
 const JOBS_MAX = 2_000;
@@ -40,7 +40,9 @@ const systemOf = (inventory: Inventory, { environment, deployment }: Place): str
 
 /** Jobs of which only a person can say what became of them, and those for which somebody must act in the executor's own system. */
 async function uncertainJobs(reader: Reader, where: Partial<Place>, open: readonly RolloutRow[]): Promise<JobRow[]> {
-  const held = await reader.find(jobTable, { ...where, occupies: true, state: ['unknown', 'actionRequired'] }, { limit: JOBS_MAX });
+  const found = await reader.find(jobTable, { ...where, occupies: true, state: ['unknown', 'actionRequired'] }, { limit: JOBS_MAX });
+  // What somebody has confirmed, or asked to stop, waits for its agent.
+  const held = found.filter((job) => job.state === 'unknown' || (!isConfirmed(job) && job.cancelAskedAt === undefined));
   const unjudged = await reader.find(
     jobTable,
     { ...where, verdict: ['inconclusive', 'error'] },
@@ -70,23 +72,25 @@ async function uncertainJobs(reader: Reader, where: Partial<Place>, open: readon
 function jobItem(job: JobRow): Item {
   const { id, deployment, environment, resource, version, rolloutId, state, kind, message } = job;
   const named = { deployment, environment, resource, version, job: id, ...(rolloutId === undefined ? {} : { rollout: rolloutId }) };
-  const why = message === undefined ? '' : `: ${message}`;
+  const why = (words: string | undefined): string => (words === undefined ? '' : `: ${words}`);
   const what = `${job.rollback ? 'rollback to' : kind === 'verify' ? 'verification of' : `${kind} of`} ${version} at ${resource}`;
   const resolve = [`slipway resolve ${id} --as succeeded|failed --reason <text>`];
   if (state === 'actionRequired') {
-    const link = job.links['action'] ?? Object.values(job.links)[0];
+    const { asked } = job;
+    const confirm = confirmCommand(job);
+    const link = asked?.link ?? Object.values(job.links)[0];
     return {
       ...named,
       kind: 'actionRequired',
-      sentence: `${what} waits for a person in ${job.executor}${why}`,
-      since: job.heardAt ?? job.startedAt ?? job.queuedAt,
-      asks: [`slipway cancel ${id} --reason <text>`],
+      sentence: `${what} ${confirm === undefined ? `waits for a person in ${job.executor}` : 'waits to be confirmed'}${why(asked?.message ?? message)}`,
+      since: asked?.at ?? job.queuedAt,
+      asks: [...(confirm === undefined ? [] : [`${confirm} --reason <text>`]), `slipway cancel ${id} --reason <text>`],
       ...(link === undefined ? {} : { link }),
     };
   }
   const since = job.finishedAt ?? job.queuedAt;
   if (state === 'unknown')
-    return { ...named, kind: 'unknown', sentence: `nobody knows what became of the ${what}${why}`, since, asks: resolve };
+    return { ...named, kind: 'unknown', sentence: `nobody knows what became of the ${what}${why(message)}`, since, asks: resolve };
   const verdict = `${job.verdict}${job.verdictSentence === undefined ? '' : `: ${job.verdictSentence}`}`;
   return { ...named, kind: 'inconclusive', sentence: `${what} is ${verdict}`, since, asks: resolve };
 }

@@ -18,7 +18,7 @@ import type { World } from '../world.js';
 import { asksOf } from './asks.js';
 import { headOf } from './rollout-views.js';
 import { doingOf } from './step-words.js';
-import { waitOf, type Queues } from './waits.js';
+import { forPerson, waitOf, type Queues } from './waits.js';
 
 /** A job that nobody has taken for so long is worth a person's look, when no agent of its pool takes jobs. */
 const PICKUP_ATTENTION_MS = 5_000;
@@ -204,7 +204,10 @@ function attentionOf({ rollouts, targets, jobs, queues }: Rows, problem: string 
       lines.push(
         `${job.resource}: nobody knows what became of job ${job.id}${job.message === undefined ? '' : ` (${job.message})`}; say so with ${resolve(job)}`,
       );
-    if (job.state === 'actionRequired') lines.push(`${job.resource}: ${job.message ?? 'a person must act in the executor’s own system'}`);
+    if (job.state === 'actionRequired') {
+      const { sentence, ask } = forPerson(job);
+      lines.push(`${job.resource}: ${sentence}${ask === undefined ? '' : `; say yes with \`${ask}\``}`);
+    }
   }
   const alone = jobs.filter((job) => job.state === 'dispatched' && now - (job.dispatchedAt ?? now) > PICKUP_ATTENTION_MS);
   for (const [, waiting] of Map.groupBy(alone, (job) => `${job.pool}/${job.executor}`)) {

@@ -1,6 +1,7 @@
 import { VERIFY_EXECUTOR, type Wait } from '@slipway/contracts';
 import type { Tx } from '@slipway/persistence';
 import { LOST_AFTER_MS } from '../agents/heartbeats.js';
+import { confirmCommand, isConfirmed } from './asks.js';
 import { agentTable, jobTable, type AgentRow, type JobRow } from '../tables.js';
 
 /** Places in longer queues are not counted; that there are so many says enough. */
@@ -8,7 +9,9 @@ const QUEUE_READ_MAX = 5_000;
 
 type Reader = Pick<Tx, 'find'>;
 type Queued = Pick<JobRow, 'id' | 'pool' | 'executor' | 'queuedAt' | 'dispatchedAt' | 'held' | 'slots'>;
-type Waiting = Pick<JobRow, 'state' | 'attempt' | 'attemptsMax' | 'message' | 'heldBecause' | 'wakeAt' | 'pickupUntil'> & Queued;
+type Waiting = Queued &
+  Pick<JobRow, 'state' | 'attempt' | 'attemptsMax' | 'message' | 'heldBecause' | 'wakeAt' | 'pickupUntil'> &
+  Pick<JobRow, 'agent' | 'asked' | 'confirmation'>;
 
 /** Who else waits for an agent or a slot, and which agents there are. */
 export interface Queues {
@@ -36,6 +39,7 @@ export async function readQueues(reader: Reader, jobs: readonly Pick<JobRow, 'st
 /** What holds a job up, and until when; undefined when nothing does. */
 export function waitOf(job: Waiting, queues: Queues, now: number): Wait | undefined {
   if (job.state === 'dispatched') return forAgent(job, queues, now);
+  if (job.state === 'actionRequired') return forPerson(job);
   if (job.state !== 'queued') return undefined;
   if (job.held === 'concurrency') {
     const keys = new Set(job.slots.map((slot) => slot.key));
@@ -61,6 +65,19 @@ export function waitOf(job: Waiting, queues: Queues, now: number): Wait | undefi
       until: job.wakeAt,
     };
   return { for: 'queue', sentence: 'is about to be offered to an agent' };
+}
+
+/** What a person is asked, and how to answer; or that somebody has. */
+export function forPerson(job: Pick<JobRow, 'id' | 'executor' | 'agent' | 'asked' | 'confirmation'>): Wait {
+  const { asked, confirmation, agent } = job;
+  if (confirmation && isConfirmed(job)) {
+    const why = confirmation.reason === undefined ? '' : ` (${confirmation.reason})`;
+    return { for: 'person', sentence: `confirmed by ${confirmation.by}${why}; agent ${agent} goes on with its next word` };
+  }
+  const message = asked?.message ?? `a person must act in ${job.executor}`;
+  const ask = confirmCommand(job);
+  if (ask !== undefined) return { for: 'person', sentence: message, ask };
+  return { for: 'person', sentence: asked?.link === undefined ? message : `${message} (at ${asked.link})` };
 }
 
 function forAgent(job: Waiting, queues: Queues, now: number): Wait {

@@ -183,7 +183,9 @@ class ExecutorRun {
     const message = because === 'timedOut' ? `stopped after ${limitMs / 1_000} s` : 'stopped when it was cancelled';
     if (!confirmed) return { verb: 'unknown' as const, message: `it could not be confirmed that the run was stopped (${because})` };
     const ended = await Promise.race([living, pause(parts.timers, END_AFTER_CANCEL_MS, over.signal).then(() => undefined)]);
-    return ended ?? { verb: because, message };
+    if (!ended) return { verb: because, message };
+    // A system knows only that it was stopped; why is known here.
+    return ended.verb === 'cancelled' ? { ...ended, verb: because, message: ended.message || message } : ended;
   }
 
   /** Observe where something may have begun, else start; then follow. Never rejects; undefined when the run was to end first. */

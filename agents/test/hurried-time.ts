@@ -5,7 +5,7 @@ export class HurriedTime implements AgentClock, Timers {
   private readonly begunAt = performance.now();
   private readonly epoch = Date.now();
 
-  constructor(private readonly factor: number) {}
+  constructor(readonly factor: number) {}
 
   now = (): number => Math.round(this.epoch + this.monotonic());
   monotonic = (): number => (performance.now() - this.begunAt) * this.factor;

@@ -42,6 +42,11 @@ export abstract class VendorServer {
   readonly violations: string[] = [];
   /** Fields that the document requires and our answers lack. */
   readonly warnings = new Set<string>();
+  /**
+   * Told when a request came in and when it was carried out, before it is answered. True: whoever asked died in this moment, so the request is not
+   * carried out any more, or not answered.
+   */
+  witness: (instant: string) => boolean = () => false;
   private faults: (Fault & { times: number })[] = [];
   private server: http.Server | undefined;
   private readonly sockets = new Set<Socket>();
@@ -109,13 +114,15 @@ export abstract class VendorServer {
   private async serve(incoming: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     const request = await this.read(incoming);
     if (!request) return;
+    const name = `${request.method} ${request.path}`;
+    if (this.witness(`${name} arrives`)) return void response.destroy();
     this.requests.push(request);
     const fault = this.takeFault(request);
     const known = !this.options.undocumented?.some((pattern) => pattern.test(`${request.method} ${request.path}`));
     if (known) this.violations.push(...(this.options.contract?.checkRequest(this.documented(request)) ?? []));
     const reply = fault?.instead ?? (await this.carryOut(request, known));
     if (fault?.delayMs !== undefined) await new Promise((resolve) => setTimeout(resolve, fault.delayMs).unref());
-    if (fault?.loseAnswer) return void response.destroy();
+    if (this.witness(`${name} is carried out`) || fault?.loseAnswer) return void response.destroy();
     this.write(request, fault?.afterwards ?? reply, response, incoming);
   }
 

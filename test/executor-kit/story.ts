@@ -1,0 +1,38 @@
+import type { MakeSubject, Subject } from './subject.js';
+import { World } from './world.js';
+
+/** What a subject may be unable to do. */
+export type Ability =
+  'observesElsewhere' | Exclude<{ [K in keyof Subject]-?: undefined extends Subject[K] ? K : never }[keyof Subject], 'secrets' | 'context'>;
+
+/** What an executor must do, told with its system in hand. A story that does not hold says why in the world's problems, or throws. */
+export interface Story {
+  name: string;
+  needs?: readonly Ability[];
+  /** Gives `again` to be told once more in a new world, with the next k: for every instant, or every hostility. */
+  tell(world: World, k: number): Promise<void | 'again'>;
+}
+
+/** As many instants as a story tries; an executor that waits in turns has no end of them. */
+const TELLINGS_MAX = 40;
+
+/** Tell one story of an executor, in worlds of its own. Returns what was wrong. */
+export async function tellStory(story: Story, makeSubject: MakeSubject, makeDirectory: () => string): Promise<string[]> {
+  for (let k = 1; k <= TELLINGS_MAX; k++) {
+    const world = await World.make(makeSubject, makeDirectory());
+    const missing = (story.needs ?? []).filter((need) => !world.subject[need]);
+    let next: void | 'again' = undefined;
+    try {
+      if (missing.length > 0) throw new Error(`the subject has no ${missing.join(', ')}: give it, or name it in \`without\``);
+      next = await story.tell(world, k);
+      await world.judge();
+    } catch (error) {
+      world.problems.push((error as Error).message);
+    } finally {
+      await world.close();
+    }
+    if (world.problems.length > 0) return world.problems.map((problem) => (world.where === '' ? problem : `${world.where}: ${problem}`));
+    if (next !== 'again') return [];
+  }
+  return [];
+}

@@ -3,6 +3,7 @@ import { CommandExecutor } from './executors/command/command.js';
 import { noopExecutor } from './executors/noop.js';
 import { commandProvider } from './providers/command.js';
 import { httpProvider } from './providers/http.js';
+import { prometheusProvider } from './providers/prometheus.js';
 import type { Provider } from './providers/provider.js';
 import { sleepProvider } from './providers/sleep.js';
 import type { VendorClients } from './vendor/vendor-clients.js';
@@ -19,4 +20,9 @@ export interface CatalogParts {
 export const allExecutors = ({ passed, noop }: CatalogParts): Executor[] => [new CommandExecutor(passed), ...(noop ? [noopExecutor] : [])];
 
 /** Every provider of measurements this program has. */
-export const allProviders = ({ passed }: CatalogParts): Provider[] => [commandProvider(passed), httpProvider, sleepProvider];
+export const allProviders = ({ passed, clients }: CatalogParts): Provider[] => [
+  commandProvider(passed),
+  httpProvider,
+  prometheusProvider(clients),
+  sleepProvider,
+];

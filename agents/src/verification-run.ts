@@ -3,13 +3,14 @@ import { vetoProvider } from './allow-list.js';
 import type { HeldJob, Saying } from './held-job.js';
 import type { JobRunParts } from './job-run.js';
 import { Mask } from './masking.js';
-import type { Probe, Provider } from './providers/provider.js';
+import type { Probe, ProbeContext, Provider } from './providers/provider.js';
 import { cleanText } from './text.js';
 import { pause } from './timers.js';
 
 /** What is kept of a value that was seen: enough to understand the verdict, little enough for a row. */
 const VALUE_LENGTH_MAX = 4_000;
 const MESSAGE_LENGTH_MAX = 1_000;
+const TEXT_LENGTH_MAX = 500;
 
 export type VerificationParts = JobRunParts & { providers: Readonly<Record<string, Provider>> };
 
@@ -74,11 +75,11 @@ async function measure(held: HeldJob, metric: MetricSpec, { clockAt, until, part
     if (dueAt === undefined) return;
     await pause(parts.timers, Math.max(0, dueAt - parts.clock.now()), until);
     if (until.aborted) return;
-    const { probe, mask } = await look(metric, parts, until);
+    const { probe, mask } = await look(metric, parts, { dueAt, signal: until });
     if (until.aborted) return;
     const index = held.measurements.reduce((next, m) => (m.metric === metric.name ? Math.max(next, m.index + 1) : next), 0);
     const seen = meaningOf(metric, probe, held.grant.spec.context);
-    const value = 'result' in probe ? boundedValue(probe.result) : undefined;
+    const value = 'result' in probe ? keptValue(probe.result, mask) : undefined;
     const saying: Saying = {
       verb: 'measured',
       measurement: {
@@ -86,7 +87,7 @@ async function measure(held: HeldJob, metric: MetricSpec, { clockAt, until, part
         index,
         result: seen.result,
         at: parts.clock.now(),
-        ...(value === undefined ? {} : { value: mask.json(value) }),
+        ...(value === undefined ? {} : { value }),
         ...(seen.message === undefined ? {} : { message: cleanText(mask.text(seen.message), MESSAGE_LENGTH_MAX) }),
       },
     };
@@ -97,33 +98,55 @@ async function measure(held: HeldJob, metric: MetricSpec, { clockAt, until, part
 
 function meaningOf(metric: MetricSpec, probe: Probe, context: JsonObject): Classified {
   if ('error' in probe) return { result: 'error', message: probe.error };
-  if ('result' in probe) return classify(metric, probe.result, context);
+  if ('result' in probe) return withRemark(classify(metric, probe.result, context), probe.remark);
   return { ...classify(metric, undefined, context), message: `no data: ${probe.noData}` };
 }
 
-async function look(metric: MetricSpec, parts: VerificationParts, signal: AbortSignal): Promise<{ probe: Probe; mask: Mask }> {
+/** What the provider has to say beside the value matters where the conditions do not hold. */
+function withRemark(seen: Classified, remark: string | undefined): Classified {
+  if (remark === undefined || seen.result === 'passed') return seen;
+  return { ...seen, message: [seen.message, remark].filter((part) => part !== undefined).join('; ') };
+}
+
+async function look(
+  metric: MetricSpec,
+  parts: VerificationParts,
+  when: Pick<ProbeContext, 'dueAt' | 'signal'>,
+): Promise<{ probe: Probe; mask: Mask }> {
   const provider = parts.providers[metric.provider.type] as Provider;
-  let mask = new Mask([]);
+  const { timers, clock } = parts;
+  const mask = new Mask([]);
   try {
     const secrets = await parts.secrets(provider.secretReferences(metric.provider));
-    mask = new Mask(Object.values(secrets));
-    return { probe: await provider.probe(metric.provider, { timers: parts.timers, clock: parts.clock, signal, secrets }), mask };
+    for (const secret of Object.values(secrets)) mask.add(secret);
+    const context = { ...when, timers, clock, secrets, hide: (value: string) => mask.add(value) };
+    return { probe: await provider.probe(metric.provider, context), mask };
   } catch (error) {
     return { probe: { error: (error as Error).message }, mask };
   }
 }
 
-/** A value as it is kept and shown: long texts are cut, and what stays too large is shown by its beginning. */
-function boundedValue(value: Json): Json {
-  const cut = (text: string): string => cleanText(text, 500);
-  const shortened = JSON.parse(JSON.stringify(value), (key, inner: unknown) => {
-    if (typeof inner === 'string') return cut(inner);
+/**
+ * A value as it is kept and shown: numbers that JSON has not are named, secrets masked (before anything is cut, for the beginning of one is one too),
+ * long texts cut, and what stays too large is shown by its beginning.
+ */
+function keptValue(value: Json, mask: Mask): Json {
+  const named = JSON.parse(JSON.stringify(value, (_key, inner: unknown) => nameOfNumber(inner))) as Json;
+  const shortened = JSON.parse(JSON.stringify(mask.json(named)), (key, inner: unknown) => {
+    if (typeof inner === 'string') return cleanText(inner, TEXT_LENGTH_MAX);
     // The text says nothing more where it was JSON.
     if (key === '' && isObject(inner) && isObject(inner.json)) return { ...inner, body: undefined };
     return inner;
   }) as Json;
   const text = JSON.stringify(shortened);
   return text.length <= VALUE_LENGTH_MAX ? shortened : cleanText(text, VALUE_LENGTH_MAX);
+}
+
+/** NaN and the infinities as Prometheus writes them. */
+function nameOfNumber(value: unknown): unknown {
+  if (typeof value !== 'number' || Number.isFinite(value)) return value;
+  if (Number.isNaN(value)) return 'NaN';
+  return value > 0 ? '+Inf' : '-Inf';
 }
 
 const isObject = (value: unknown): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value);

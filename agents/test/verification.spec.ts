@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Measurement, MetricSpec } from '@slipway/core';
-import type { Probe, Provider } from '../src/providers/provider.js';
+import type { Probe, ProbeContext, Provider } from '../src/providers/provider.js';
 import { AgentBench } from './agent-bench.js';
 import { grantOf } from './scratch-run.js';
 
@@ -10,9 +10,11 @@ class PuppetProvider implements Provider {
   says: Probe | Error = { result: { status: 200 } };
   probes = 0;
   validate = (): undefined => undefined;
+  hides: string[] = [];
   secretReferences = (): Record<string, string> => ({});
-  probe = async (): Promise<Probe> => {
+  probe = async (_config: object, { hide }: ProbeContext): Promise<Probe> => {
     this.probes++;
+    this.hides.forEach(hide);
     if (this.says instanceof Error) throw this.says;
     return this.says;
   };
@@ -37,7 +39,7 @@ let bench: AgentBench;
 let provider: PuppetProvider;
 beforeEach(async () => {
   provider = new PuppetProvider();
-  bench = new AgentBench({ providers: { puppet: provider } });
+  bench = new AgentBench({ providers: { puppet: provider }, secrets: async (references) => references });
   await bench.agent.start();
 });
 
@@ -195,6 +197,40 @@ describe('a verification', () => {
       verb: 'rejected',
       message: 'metric health: this agent has no provider datadog; it has puppet',
     });
+  });
+
+  it('names in what it keeps the numbers that JSON has not', async () => {
+    provider.says = { result: { status: NaN, worst: Infinity, best: -Infinity, share: 0.25 } };
+    await verify([metric({ count: 1 })]);
+    await bench.time.pass(1_000);
+    expect(bench.link.reports.find(({ report }) => report.verb === 'measured')?.report).toMatchObject({
+      measurement: { result: 'inconclusive', value: { status: 'NaN', worst: '+Inf', best: '-Inf', share: 0.25 } },
+    });
+  });
+
+  it('says beside what does not hold what the provider remarks', async () => {
+    provider.says = { result: { status: 503 }, remark: 'a page of the proxy' };
+    await verify([metric({ count: 2, failureLimit: 1 })]);
+    await bench.time.pass(1_000);
+    provider.says = { result: { status: 200 }, remark: 'a page of the proxy' };
+    await bench.time.pass(2_000);
+    const messages = bench.link.reports.flatMap(({ report }) => (report.verb === 'measured' ? [report.measurement.message] : []));
+    expect(messages).toEqual(['result.status == 200 is false; a page of the proxy', undefined]);
+  });
+
+  it('masks secrets, what is made of them, and what is left of them where a text is cut', async () => {
+    const secret = 'hunter2-hunter2-hunter2';
+    provider.secretReferences = () => ({ token: secret });
+    provider.hides = ['dXNlcjpodW50ZXIy'];
+    provider.says = { result: { status: 200, echo: 'Basic dXNlcjpodW50ZXIy', body: `${'x'.repeat(490)}${secret}` } };
+    await verify([metric({ count: 2 })]);
+    await bench.time.pass(1_000);
+    provider.says = { error: `refused Bearer ${secret}` };
+    await bench.time.pass(2_000);
+    expect(bench.link.reports.filter(({ report }) => report.verb === 'measured').map(({ report }) => report)).toMatchObject([
+      { measurement: { value: { echo: 'Basic ***', body: `${'x'.repeat(490)}***` } } },
+      { measurement: { result: 'error', message: 'refused Bearer ***' } },
+    ]);
   });
 
   it('keeps large values out of its reports', async () => {

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { commandProviderSchema } from '@slipway/contracts';
 import type { Json } from '@slipway/core';
 import { printable } from '../text.js';
-import type { Probe, Provider } from './provider.js';
+import { complaintOf, type Probe, type Provider } from './provider.js';
 
 const TIMEOUT_MS = 30_000;
 const OUTPUT_BYTES_MAX = 262_144;
@@ -17,12 +17,7 @@ interface Ended {
 export function commandProvider(passed: Readonly<Record<string, string>>): Provider {
   return {
     type: 'command',
-    validate(config) {
-      const parsed = commandProviderSchema.safeParse(config);
-      return parsed.success
-        ? undefined
-        : parsed.error.issues.map((issue) => `provider.${issue.path.join('.')} ${issue.message}`).join('; ');
-    },
+    validate: (config) => complaintOf(commandProviderSchema, config),
     secretReferences: (config) => commandProviderSchema.parse(config).secrets ?? {},
     reaches(config) {
       const { run, env, secrets } = commandProviderSchema.parse(config);

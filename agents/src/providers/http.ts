@@ -1,35 +1,25 @@
-import http from 'node:http';
-import https from 'node:https';
 import { performance } from 'node:perf_hooks';
 import { httpProviderSchema, type HttpProviderConfig } from '@slipway/contracts';
-import type { Json } from '@slipway/core';
-import { printable } from '../text.js';
-import type { Probe, ProbeContext, Provider } from './provider.js';
+import { BODY_BYTES_MAX, describePage, jsonOf, sendOnce, type Answer } from './one-request.js';
+import { complaintOf, type Probe, type ProbeContext, type Provider } from './provider.js';
 
 const TIMEOUT_MS = 10_000;
-/** More of a body is not read; a condition over it would rarely hold. */
-const BODY_BYTES_MAX = 1_048_576;
 const REDIRECTS_MAX = 5;
-
-interface Answer {
-  status: number;
-  headers: Record<string, string>;
-  body: string;
-  location: string | undefined;
-}
+/** Among the secrets, beside the names of headers: no header has a space in its name. */
+const CLIENT_KEY = 'client key';
 
 /**
- * One request over a connection of its own (a kept one would always reach the same backend). `result` is `{ status, headers, body, json,
- * latencyMs }`; the latency is measured to the end of the body. Refused, timed out, unresolved are errors. A redirect is followed, but never
- * with secrets or a body to another host.
+ * One request over a connection of its own. `result` is `{ status, headers, body, json, latencyMs }`; the latency is measured to the end of the
+ * body. Refused, timed out, unresolved, not trusted are errors, and so is a page where JSON was asked for. A redirect is followed, but never with
+ * secrets or a body to another host.
  */
 export const httpProvider: Provider = {
   type: 'http',
-  validate(config) {
-    const parsed = httpProviderSchema.safeParse(config);
-    return parsed.success ? undefined : parsed.error.issues.map((issue) => `provider.${issue.path.join('.')} ${issue.message}`).join('; ');
+  validate: (config) => complaintOf(httpProviderSchema, config),
+  secretReferences(config) {
+    const { secretHeaders, clientCertificate } = httpProviderSchema.parse(config);
+    return { ...secretHeaders, ...(clientCertificate ? { [CLIENT_KEY]: clientCertificate.key } : {}) };
   },
-  secretReferences: (config) => httpProviderSchema.parse(config).secretHeaders ?? {},
   reaches: (config) => ({ servers: [new URL(httpProviderSchema.parse(config).url).origin] }),
   async probe(config, context): Promise<Probe> {
     const parsed = httpProviderSchema.parse(config);
@@ -37,86 +27,61 @@ export const httpProvider: Provider = {
     const begunAt = performance.now();
     try {
       const answer = await follow(parsed, context, AbortSignal.any([timeout, context.signal]));
-      const latencyMs = Math.round(performance.now() - begunAt);
-      const { status, headers, body } = answer;
-      return { result: { status, headers, body, json: parseJson(body), latencyMs } };
+      return measured(parsed, answer, Math.round(performance.now() - begunAt));
     } catch (error) {
       if (timeout.aborted) return { error: `no answer from ${parsed.url} within ${(parsed.timeout ?? TIMEOUT_MS) / 1_000} s` };
-      return { error: `${parsed.url}: ${reason(error)}` };
+      return { error: (error as Error).message };
     }
   },
 };
 
-async function follow(config: HttpProviderConfig, context: ProbeContext, signal: AbortSignal): Promise<Answer> {
+function measured({ url, headers: asked = {} }: HttpProviderConfig, answer: Answer, latencyMs: number): Probe {
+  const { status, headers, body, truncated } = answer;
+  const json = jsonOf(answer);
+  const isSuccess = status >= 200 && status <= 299;
+  if (json === undefined && isSuccess && body !== '' && asksForJson(asked))
+    return { error: `${url}: JSON was asked for, and the answer is ${describePage(answer)}; does something else answer in its place?` };
+  const remarks = [
+    ...(truncated ? [`only the first ${BODY_BYTES_MAX / 1_048_576} MiB of the body was read`] : []),
+    ...(json === undefined && isSuccess && /html/.test(headers['content-type'] ?? '') ? [`the answer is ${describePage(answer)}`] : []),
+  ];
+  const result = { status, headers, body, json: json ?? null, latencyMs };
+  return remarks.length === 0 ? { result } : { result, remark: remarks.join('; ') };
+}
+
+async function follow(config: HttpProviderConfig, { secrets }: ProbeContext, signal: AbortSignal): Promise<Answer> {
+  const { redirects = 'follow', caFile, clientCertificate } = config;
+  const { [CLIENT_KEY]: key, ...secretHeaders } = secrets;
+  const certificate = clientCertificate && key !== undefined ? { certFile: clientCertificate.certFile, key } : undefined;
+  const carriesAuth = Object.keys(secrets).length > 0 || hasAuth(config) || config.body !== undefined;
   const first = new URL(config.url);
   let url = first;
+  let sending: { method: string; body: string | undefined } = { method: config.method ?? 'GET', body: config.body };
   for (let hops = 0; ; hops++) {
-    const sameHost = url.origin === first.origin;
-    const answer = await request(url, config, sameHost ? context.secrets : {}, signal);
-    if (answer.status < 300 || answer.status > 399 || answer.location === undefined) return answer;
-    const next = new URL(answer.location, url);
-    const carriesAuth = Object.keys(context.secrets).length > 0 || hasAuth(config) || config.body !== undefined;
+    const headers = { ...config.headers, ...secretHeaders };
+    const answer = await sendOnce({ ...sending, url, headers, caFile, certificate, proxied: false, signal });
+    const { location } = answer.headers;
+    if (answer.status < 300 || answer.status > 399 || location === undefined || redirects === 'never') return answer;
+    const next = URL.parse(location, url.href);
+    if (!next || !/^https?:$/.test(next.protocol)) throw new Error(`${url.host} redirects to ${location}, which is no address of the web`);
+    if (next.origin !== first.origin && redirects === 'sameHost') return answer;
     if (next.origin !== first.origin && carriesAuth)
-      throw new Error(`redirects to ${next.host}, which is not followed with secrets or a body`);
-    if (!/^https?:$/.test(next.protocol)) throw new Error(`redirects to ${next.protocol}`);
-    if (hops >= REDIRECTS_MAX) throw new Error(`more than ${REDIRECTS_MAX} redirects`);
+      throw new Error(
+        `${url.host} redirects to ${next.origin}, which is not followed with secrets or a body; write the address where it ends`,
+      );
+    if (hops >= REDIRECTS_MAX) throw new Error(`${config.url}: more than ${REDIRECTS_MAX} redirects`);
+    sending = redirected(answer.status, sending);
     url = next;
   }
 }
 
-const hasAuth = (config: HttpProviderConfig): boolean =>
-  Object.keys(config.headers ?? {}).some((name) => /^(authorization|cookie|proxy-authorization|.*(token|key|secret).*)$/i.test(name));
-
-function request(url: URL, config: HttpProviderConfig, secrets: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const send = url.protocol === 'https:' ? https.request : http.request;
-    const headers = { connection: 'close', 'user-agent': 'slipway-agent', ...config.headers, ...secrets };
-    const asked = send(url, { method: config.method ?? 'GET', headers, agent: false, signal }, (response) => {
-      const chunks: Buffer[] = [];
-      let bytes = 0;
-      const done = (): void => {
-        const body = printable(Buffer.concat(chunks).subarray(0, BODY_BYTES_MAX).toString('utf8'));
-        resolve({ status: response.statusCode ?? 0, headers: flatten(response.headers), body, location: response.headers.location });
-      };
-      response.on('data', (chunk: Buffer) => {
-        chunks.push(chunk);
-        bytes += chunk.length;
-        if (bytes < BODY_BYTES_MAX) return;
-        done();
-        response.destroy();
-      });
-      response.on('end', done);
-      response.on('error', reject);
-    });
-    asked.on('error', reject);
-    asked.end(config.body);
-  });
+/** As browsers do: only 307 and 308 send the same again. */
+function redirected(status: number, sent: { method: string; body: string | undefined }): { method: string; body: string | undefined } {
+  const becomesGet = status === 303 ? sent.method !== 'HEAD' : (status === 301 || status === 302) && sent.method === 'POST';
+  return becomesGet ? { method: 'GET', body: undefined } : sent;
 }
 
-const flatten = (headers: http.IncomingHttpHeaders): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name, printable(Array.isArray(value) ? value.join(', ') : (value ?? ''))]),
-  );
+const hasAuth = (config: HttpProviderConfig): boolean => Object.keys(config.headers ?? {}).some((name) => /(token|key|secret)/i.test(name));
 
-function parseJson(body: string): Json {
-  try {
-    return JSON.parse(body) as Json;
-  } catch {
-    // Not JSON: a condition over `result.json` then finds nothing there.
-    return null;
-  }
-}
-
-function reason(error: unknown): string {
-  const failed = error as NodeJS.ErrnoException & { errors?: NodeJS.ErrnoException[] };
-  const known: Record<string, string> = {
-    ECONNREFUSED: 'connection refused',
-    ENOTFOUND: 'the name does not resolve',
-    EAI_AGAIN: 'the name does not resolve now',
-    ECONNRESET: 'connection reset',
-    ETIMEDOUT: 'connection timed out',
-    EHOSTUNREACH: 'host unreachable',
-  };
-  const code = failed.code ?? failed.errors?.[0]?.code ?? '';
-  return known[code] ?? (failed.message || code || 'failed');
-}
+const asksForJson = (headers: Readonly<Record<string, string>>): boolean =>
+  Object.entries(headers).some(([name, value]) => name.toLowerCase() === 'accept' && /json/.test(value) && !/html|\*\/\*/.test(value));

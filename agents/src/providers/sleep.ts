@@ -1,18 +1,15 @@
 import { sleepProviderSchema } from '@slipway/contracts';
 import { pause } from '../timers.js';
-import type { Provider } from './provider.js';
+import { complaintOf, type Provider } from './provider.js';
 
-/** Waits; `result` is `{ sleptMs }`. */
+/** Waits, counted from when the measurement was due: another agent that goes on with it does not begin anew. `result` is `{ sleptMs }`. */
 export const sleepProvider: Provider = {
   type: 'sleep',
-  validate(config) {
-    const parsed = sleepProviderSchema.safeParse(config);
-    return parsed.success ? undefined : parsed.error.issues.map((issue) => `provider.${issue.path.join('.')} ${issue.message}`).join('; ');
-  },
+  validate: (config) => complaintOf(sleepProviderSchema, config),
   secretReferences: () => ({}),
-  async probe(config, { timers, signal }) {
+  async probe(config, { timers, clock, dueAt, signal }) {
     const { duration } = sleepProviderSchema.parse(config);
-    await pause(timers, duration, signal);
+    await pause(timers, Math.max(0, dueAt + duration - clock.now()), signal);
     return signal.aborted ? { error: 'stopped' } : { result: { sleptMs: duration } };
   },
 };

@@ -212,7 +212,8 @@ export function retryAfter({ headers }: Pick<VendorAnswer, 'headers'>): number |
   return Number.isNaN(at) || Number.isNaN(now) ? undefined : Math.max(0, at - now);
 }
 
-function readCa(file: string): string {
+/** The certificates in a `caFile`. Throws `agent.caFile.unreadable`. */
+export function readCa(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {

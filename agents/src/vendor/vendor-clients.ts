@@ -19,15 +19,16 @@ export class VendorClients {
     return client;
   }
 
-  async close(): Promise<void> {
-    await Promise.all([...this.clients.values()].map((client) => client.close()));
-    this.clients.clear();
-  }
-
-  private gate(origin: string): OriginGate {
+  /** What all requests of this agent to one server share. */
+  gate(origin: string): OriginGate {
     const { clock, timers, random } = this.parts;
     const known = this.gates.get(origin) ?? new OriginGate(clock, timers, random);
     this.gates.set(origin, known);
     return known;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.clients.values()].map((client) => client.close()));
+    this.clients.clear();
   }
 }

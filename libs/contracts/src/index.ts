@@ -17,6 +17,7 @@ export * from './executors/terraform.js';
 export * from './providers/argo-cd-health.js';
 export * from './providers/command.js';
 export * from './providers/datadog.js';
+export * from './providers/fields.js';
 export * from './providers/http.js';
 export * from './providers/prometheus.js';
 export * from './providers/sleep.js';

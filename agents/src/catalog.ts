@@ -2,6 +2,7 @@ import type { Executor } from './executors/executor.js';
 import { CommandExecutor } from './executors/command/command.js';
 import { noopExecutor } from './executors/noop.js';
 import { commandProvider } from './providers/command.js';
+import { datadogProvider } from './providers/datadog.js';
 import { httpProvider } from './providers/http.js';
 import { prometheusProvider } from './providers/prometheus.js';
 import type { Provider } from './providers/provider.js';
@@ -22,6 +23,7 @@ export const allExecutors = ({ passed, noop }: CatalogParts): Executor[] => [new
 /** Every provider of measurements this program has. */
 export const allProviders = ({ passed, clients }: CatalogParts): Provider[] => [
   commandProvider(passed),
+  datadogProvider(clients),
   httpProvider,
   prometheusProvider(clients),
   sleepProvider,

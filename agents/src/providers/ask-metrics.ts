@@ -39,7 +39,8 @@ export async function askMetrics(request: MetricsRequest, gate: OriginGate, cont
         gate.opened();
         return answer;
       }
-      gate.closed(`${host} wants fewer requests (429)`, patienceMs(answer));
+      reason = `${host} wants fewer requests (429)`;
+      gate.closed(reason, patienceMs(answer));
     }
   } finally {
     stopWaiting();

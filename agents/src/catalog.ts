@@ -1,6 +1,8 @@
 import type { Executor } from './executors/executor.js';
 import { CommandExecutor } from './executors/command/command.js';
+import { GithubActionsExecutor } from './executors/github-actions/github-actions.js';
 import { noopExecutor } from './executors/noop.js';
+import type { AgentClock, Timers } from './ports.js';
 import { commandProvider } from './providers/command.js';
 import { datadogProvider } from './providers/datadog.js';
 import { httpProvider } from './providers/http.js';
@@ -13,12 +15,18 @@ export interface CatalogParts {
   /** What programs see of the agent's own environment. */
   passed: Readonly<Record<string, string>>;
   clients: VendorClients;
+  clock: AgentClock;
+  timers: Timers;
   /** Also `noop`, for trials and benchmarks. */
   noop: boolean;
 }
 
 /** Every executor this program has. */
-export const allExecutors = ({ passed, noop }: CatalogParts): Executor[] => [new CommandExecutor(passed), ...(noop ? [noopExecutor] : [])];
+export const allExecutors = ({ passed, noop, clients, clock, timers }: CatalogParts): Executor[] => [
+  new CommandExecutor(passed),
+  new GithubActionsExecutor(clients, { clock, timers }),
+  ...(noop ? [noopExecutor] : []),
+];
 
 /** Every provider of measurements this program has. */
 export const allProviders = ({ passed, clients }: CatalogParts): Provider[] => [

@@ -28,7 +28,7 @@ async function main(): Promise<void> {
   const enrolment = await enrol(home, settings.token, realClock.now(), log);
   const passed = passedEnvironment(process.env, settings.passEnvironment);
   const clients = new VendorClients({ clock: realClock, timers: realTimers, random: systemIds.random });
-  const catalog = { passed, clients, noop: settings.noop };
+  const catalog = { passed, clients, clock: realClock, timers: realTimers, noop: settings.noop };
   const all = allExecutors(catalog);
   const executors = Object.fromEntries(
     all.filter(({ type }) => enrolment.executors.includes(type)).map((executor) => [executor.type, executor]),

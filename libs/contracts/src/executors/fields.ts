@@ -20,6 +20,7 @@ export const secretReferenceSchema = z
 export const serverSchema = z
   .string()
   .regex(/^https?:\/\/[^\s]+$/, 'is not an address; write one that begins with https://')
+  .refine((url) => URL.canParse(url), 'is not an address; write one like https://host.example/api')
   .transform((url) => url.replace(/\/+$/, ''));
 
 /** A file on the agent's machine with the certificates of the authority that signed the server's, in PEM. */

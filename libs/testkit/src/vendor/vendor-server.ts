@@ -54,7 +54,8 @@ export abstract class VendorServer {
 
   /**
    * `basePath`: what comes before the document's paths, as in `/api/v3`. `undocumented`: operations that the vendor has and its document
-   * lacks; `undocumentedQuery`: query parameters like that. `tls`: with a certificate that nobody trusts unless told (test-certificate.ts).
+   * lacks; `undocumentedQuery`: query parameters like that. `mistaken`: complaints at which the document is wrong, or the request is meant to be
+   * refused. `tls`: with a certificate that nobody trusts unless told (test-certificate.ts).
    */
   constructor(
     protected readonly options: {
@@ -62,6 +63,7 @@ export abstract class VendorServer {
       basePath?: string;
       undocumented?: readonly RegExp[];
       undocumentedQuery?: readonly string[];
+      mistaken?: readonly RegExp[];
       tls?: boolean;
     } = {},
   ) {}
@@ -119,7 +121,7 @@ export abstract class VendorServer {
     this.requests.push(request);
     const fault = this.takeFault(request);
     const known = !this.options.undocumented?.some((pattern) => pattern.test(`${request.method} ${request.path}`));
-    if (known) this.violations.push(...(this.options.contract?.checkRequest(this.documented(request)) ?? []));
+    if (known) this.complain(this.options.contract?.checkRequest(this.documented(request)) ?? []);
     const reply = fault?.instead ?? (await this.carryOut(request, known));
     if (fault?.delayMs !== undefined) await new Promise((resolve) => setTimeout(resolve, fault.delayMs).unref());
     if (this.witness(`${name} is carried out`) || fault?.loseAnswer) return void response.destroy();
@@ -130,6 +132,10 @@ export abstract class VendorServer {
     const query = new URLSearchParams(request.query);
     for (const name of this.options.undocumentedQuery ?? []) query.delete(name);
     return { ...request, query };
+  }
+
+  private complain(complaints: readonly string[]): void {
+    this.violations.push(...complaints.filter((complaint) => !this.options.mistaken?.some((pattern) => pattern.test(complaint))));
   }
 
   private async carryOut(request: VendorRequestSeen, known: boolean): Promise<VendorReply> {
@@ -143,7 +149,7 @@ export abstract class VendorServer {
     if ('stream' in reply || !known || !this.options.contract) return reply;
     const body: unknown = reply.body === undefined ? undefined : JSON.parse(JSON.stringify(reply.body));
     const judged = this.options.contract.checkAnswer(request, reply.status, body);
-    this.violations.push(...judged.problems);
+    this.complain(judged.problems);
     for (const warning of judged.warnings) this.warnings.add(warning);
     return reply;
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Measurement } from '@slipway/core';
+import type { Json, Measurement } from '@slipway/core';
 import { renderVerification } from '../src/render/verification.js';
 import { NO_PAINT } from '../src/terminal.js';
 
@@ -33,6 +33,31 @@ describe('slipway verification', () => {
       '          passed     <then>',
       '          failed     <then>  result.status == 200 is false  {"status":503}',
       '  trial   ● running  0 of 5 passed, dry run, does not count',
+    ]);
+  });
+
+  it('shows of a query its number and whose it is', () => {
+    const more = { at: '2026-11-22T14:00:00.000Z', each: [] };
+    const seen: Json[] = [
+      { value: 10 / 110, labels: { job: 'shop', path: '/"a"' }, series: 1, ...more },
+      { value: 7.25, labels: {}, series: 3, ...more },
+      { value: 'NaN', labels: {}, series: 1, ...more },
+      { value: 123456789, labels: {}, series: 1, ...more },
+      { sleptMs: 5 },
+      '{"value":1,"labels":{},"points":[…',
+    ];
+    const judged = [{ metric: 'health', verdict: 'passed' as const, done: true, sentence: '' }];
+    const measurements = seen.map((value, index) => measured(index, 'passed', { value }));
+    const lines = renderVerification({ ...view, judged, measurements }, NOW, NO_PAINT)
+      .split('\n')
+      .slice(2);
+    expect(lines.map((line) => line.replace(/^.*\d\d:\d\d  /, ''))).toEqual([
+      '0.090909 {job="shop", path="/\\"a\\""}',
+      '7.25 of 3 series',
+      'NaN',
+      '123456789',
+      '{"sleptMs":5}',
+      '"{\\"value\\":1,\\"labels\\":{},\\"points\\":[…"',
     ]);
   });
 

@@ -30,6 +30,15 @@ describe('a template', () => {
     });
   });
 
+  it('writes into an address what would change it, encoded', () => {
+    const names = { version: { tag: 'a/b?c d&e=ü\ud800' }, variables: { port: 8080 } };
+    expect(renderTemplate('http://h/{{ urlEncode(version.tag) }}/{{ variables.port }}', names)).toBe(
+      'http://h/a%2Fb%3Fc%20d%26e%3D%C3%BC%EF%BF%BD/8080',
+    );
+    expect(checkTemplate('{{ urlEncode(version.tag) }}', TEMPLATE_NAMES)).toEqual([]);
+    expect(checkTemplate('{{ urlencode(version.tag) }}', TEMPLATE_NAMES)).toMatchObject([{ nearest: 'urlEncode' }]);
+  });
+
   it('that is exactly one expression keeps the type of the value', () => {
     expect(renderTemplate('{{ variables.port }}', activation)).toBe(8080);
     expect(renderTemplate('{{ variables.list }}', activation)).toEqual([1, 2]);

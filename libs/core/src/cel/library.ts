@@ -27,7 +27,10 @@ const ANY_MAP = mapType(CelScalar.DYN, CelScalar.DYN);
 /** The library says that a key whose value is null is not in a map; the specification says it is. */
 const inMap = celFunc('@in', [CelScalar.STRING, ANY_MAP], CelScalar.BOOL, (key, map) => [...map.keys()].includes(key));
 
-const environment = celEnv({ funcs: [inMap, ...strings] });
+/** For values that are written into an address: without it a `/`, `?` or space in one makes another address of it. */
+const urlEncode = celFunc('urlEncode', [CelScalar.STRING], CelScalar.STRING, (text) => encodeURIComponent(text.toWellFormed()));
+
+const environment = celEnv({ funcs: [inMap, urlEncode, ...strings] });
 
 /** Functions and methods that an expression may call. */
 export const FUNCTION_NAMES: ReadonlySet<string> = new Set([...environment.funcs].map((func) => func.name));

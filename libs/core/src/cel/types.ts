@@ -50,7 +50,16 @@ const CALLED: Record<CelType, string> = {
 const RESULTS: Record<string, CelType> = {
   ...{ startsWith: 'boolean', endsWith: 'boolean', contains: 'boolean', matches: 'boolean', '@in': 'boolean', bool: 'boolean' },
   ...{ size: 'number', int: 'number', uint: 'number', double: 'number', indexOf: 'number', lastIndexOf: 'number' },
-  ...{ string: 'text', lowerAscii: 'text', upperAscii: 'text', trim: 'text', replace: 'text', substring: 'text', join: 'text' },
+  ...{
+    string: 'text',
+    lowerAscii: 'text',
+    upperAscii: 'text',
+    trim: 'text',
+    replace: 'text',
+    substring: 'text',
+    join: 'text',
+    urlEncode: 'text',
+  },
   ...{ split: 'list' },
 };
 const TEXT_METHODS = new Set(

@@ -2,6 +2,7 @@ import type { Executor } from './executors/executor.js';
 import { CommandExecutor } from './executors/command/command.js';
 import { GithubActionsExecutor } from './executors/github-actions/github-actions.js';
 import { noopExecutor } from './executors/noop.js';
+import { TerraformExecutor } from './executors/terraform/terraform.js';
 import type { AgentClock, Timers } from './ports.js';
 import { commandProvider } from './providers/command.js';
 import { datadogProvider } from './providers/datadog.js';
@@ -25,6 +26,7 @@ export interface CatalogParts {
 export const allExecutors = ({ passed, noop, clients, clock, timers }: CatalogParts): Executor[] => [
   new CommandExecutor(passed),
   new GithubActionsExecutor(clients, { clock, timers }),
+  new TerraformExecutor(passed),
   ...(noop ? [noopExecutor] : []),
 ];
 

@@ -16,7 +16,7 @@ import { pause } from './timers.js';
 const END_AFTER_CANCEL_MS = 5_000;
 /** What an executor was asking its system when the run was to end may be answered for so long. */
 const BEGINNING_ENDS_WITHIN_MS = 60_000;
-/** What a diff may take; nobody waits for it longer. */
+/** What a diff may take, unless it is what the run goes by; nobody waits for it longer. */
 const DIFF_MS_MAX = 60_000;
 /** Questions of one job are told apart by so much of their hash; people type it. */
 const QUESTION_LENGTH = 8;
@@ -233,7 +233,8 @@ class ExecutorRun {
     const { executor, run, held, parts } = this;
     if (!executor.diff || held.grant.kind !== 'deploy') return;
     const over = new AbortController();
-    const limit = pause(parts.timers, DIFF_MS_MAX, AbortSignal.any([over.signal, run.ending])).then(() => 'not told in time');
+    const withinMs = executor.diffIsPlan === true ? Infinity : DIFF_MS_MAX;
+    const limit = pause(parts.timers, withinMs, AbortSignal.any([over.signal, run.ending])).then(() => 'not told in time');
     const text = await Promise.race([executor.diff(run).catch((error: Error) => `could not be told: ${error.message}`), limit]);
     over.abort();
     if (text !== '') this.output.write('agent', `what would change: ${text}\n`);

@@ -111,6 +111,8 @@ export interface Executor {
   abandon?(run: Run): Promise<void>;
   /** What would change, for people to read in the job's log before it begins. Changes nothing itself. */
   diff?(run: Run): Promise<string>;
+  /** True where `diff` makes the very plan that `start` goes by: it is then waited for as long as the run may take. */
+  readonly diffIsPlan?: boolean;
   /** Forget runs that ended before this time (epoch milliseconds). */
   cleanup?(workDirectory: string, before: number): Promise<void>;
 }

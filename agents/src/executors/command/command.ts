@@ -9,7 +9,7 @@ import { followProgram } from '../processes/follow.js';
 import { launchRunner, UnmarkedRunner } from '../processes/runner.js';
 import { signalUntilOver } from '../processes/signals.js';
 import { readStop, readTrace, stopFileOf, writeRefusal, writeStop } from '../processes/trace.js';
-import { contextFile, outputsFile, programEnvironment, workingDirectory } from './environment.js';
+import { CONTEXT_FILE, contextFile, outputsFile, programEnvironment, workingDirectory } from './environment.js';
 import { OutputTail } from './output-tail.js';
 import { readOutputs } from './outputs.js';
 
@@ -108,6 +108,8 @@ export class CommandExecutor implements Executor {
   async cleanup(workDirectory: string, before: number): Promise<void> {
     for (const name of await readdir(workDirectory).catch(() => [])) {
       const directory = path.join(workDirectory, name);
+      // Every run of this executor has one, and no other's.
+      if (!(await stat(path.join(directory, CONTEXT_FILE)).catch(() => undefined))) continue;
       const { mtimeMs } = await stat(directory).catch(() => ({ mtimeMs: Infinity }));
       if (mtimeMs < before && (await readTrace(directory)).state !== 'running') await rm(directory, { recursive: true, force: true });
     }

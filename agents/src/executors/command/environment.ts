@@ -42,7 +42,8 @@ export const outputsFile = (run: Run, config: CommandExecutorConfig): string =>
 export const workingDirectory = (run: Run, config: CommandExecutorConfig): string =>
   path.resolve(config.directory ?? path.join(run.directory, 'work'));
 
-export const contextFile = (run: Run): string => path.join(run.directory, 'context.json');
+export const CONTEXT_FILE = 'context.json';
+export const contextFile = (run: Run): string => path.join(run.directory, CONTEXT_FILE);
 
 /** The environment of a run's program. What Slipway says of the job can't be overridden by config. */
 export function programEnvironment(

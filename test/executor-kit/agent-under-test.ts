@@ -37,7 +37,7 @@ export class AgentUnderTest {
   grant: Partial<Grant> = {};
   /** What the next renewal of the lease says. */
   private go: 'on' | 'cancel' | 'stop' = 'on';
-  private leaseMs = LEASE_MS;
+  private confirmed: string | undefined;
   private now: Incarnation | undefined;
   private readonly past: Incarnation[] = [];
   private instant: ((name: string) => void) | undefined;
@@ -64,6 +64,11 @@ export class AgentUnderTest {
 
   get verbs(): string[] {
     return this.reports.map(({ verb }) => verb);
+  }
+
+  /** A `start` of this life has not come back. */
+  get beginning(): boolean {
+    return (this.now?.executor.starting ?? 0) > 0;
   }
 
   get final(): JobReport | undefined {
@@ -96,7 +101,8 @@ export class AgentUnderTest {
     const executor = new WatchedExecutor(life.executor, (name) => isDead() || this.reach(name), isDead);
     link.answer = (job, attempt) => this.answer(job, attempt);
     link.renewal = () => this.go;
-    link.leaseMs = this.leaseMs;
+    link.confirmed = () => this.confirmed;
+    link.leaseMs = LEASE_MS;
     mkdirSync(this.directory, { recursive: true });
     const agent = new Agent({
       config: { name: this.name, pool: 'par', labels: {}, capacity: 4, version: '0.0.0' },
@@ -124,6 +130,17 @@ export class AgentUnderTest {
   /** What the controller wants of the job, told at once and with every renewal from now on. */
   command(go: 'on' | 'cancel' | 'stop'): void {
     this.go = go;
+    this.now?.link.nudge();
+  }
+
+  /** What `slipway confirm` would confirm. */
+  get question(): string | undefined {
+    return this.reports.findLast((report) => report.verb === 'actionRequired')?.question;
+  }
+
+  /** A person confirms what was asked last. */
+  confirm(): void {
+    this.confirmed = this.question;
     this.now?.link.nudge();
   }
 

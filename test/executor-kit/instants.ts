@@ -3,7 +3,7 @@ import type { World } from './world.js';
 /** An instant that does not come within this (real time), though the run is followed, does not come at all. */
 const QUIET_MS = 150;
 /** Of the turns in which an executor follows a run, so many are tried: they are all alike. */
-const WHILE_FOLLOWING_MAX = 8;
+const WHILE_FOLLOWING_MAX = 3;
 
 /** Does something at the k-th instant of the agent from now on; false when it has no so many before it is only followed. */
 export async function atInstant(world: World, k: number, act: () => void): Promise<boolean> {

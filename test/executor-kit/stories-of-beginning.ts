@@ -92,8 +92,7 @@ export const STORIES_OF_BEGINNING: readonly Story[] = [
       if (!reached) return;
       await world.until('the run was begun', () => world.begun > 0 || world.agent.final);
       if (world.begun > 0) await world.finish('succeeded');
-      // An executor that can't look elsewhere sees on its own machine all the same: it is the same agent.
-      await world.endsAs(['succeeded']);
+      await world.endsAs(['succeeded', ...(world.subject.observesElsewhere ? [] : ['unknown'])]);
       return 'again';
     },
   },

@@ -121,6 +121,27 @@ export const STORIES_OF_TROUBLE: readonly Story[] = [
     },
   },
   {
+    name: 'what a person is asked to confirm is asked once more by a new life, and goes on when it is confirmed',
+    needs: ['asksToConfirm'],
+    async tell(world) {
+      const { agent } = world;
+      world.subject.asksToConfirm?.();
+      await agent.start();
+      agent.invite();
+      await world.until('a person is asked', () => agent.final || agent.question);
+      await agent.restart();
+      const before = agent.reports.length;
+      await world.until(
+        'the new life asks',
+        () => agent.final || agent.reports.slice(before).some(({ verb }) => verb === 'actionRequired'),
+      );
+      agent.confirm();
+      await world.until('the run was begun', () => world.begun > 0 || agent.final);
+      if (world.goesOn) await world.finish('succeeded');
+      await world.endsAs(['succeeded']);
+    },
+  },
+  {
     name: 'hostile output and answers do no harm, and no secret is shown',
     needs: ['hostile'],
     async tell(world, k) {

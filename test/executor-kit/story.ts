@@ -25,12 +25,11 @@ export async function tellStory(story: Story, makeSubject: MakeSubject, makeDire
     try {
       if (missing.length > 0) throw new Error(`the subject has no ${missing.join(', ')}: give it, or name it in \`without\``);
       next = await story.tell(world, k);
-      await world.judge();
     } catch (error) {
       world.problems.push((error as Error).message);
-    } finally {
-      await world.close();
     }
+    await world.judge();
+    await world.close();
     if (world.problems.length > 0) return world.problems.map((problem) => (world.where === '' ? problem : `${world.where}: ${problem}`));
     if (next !== 'again') return [];
   }

@@ -69,6 +69,8 @@ export interface Subject {
   /** The run waits for a person, until the person acted. */
   askPerson?(runId: string): void | Promise<void>;
   personActs?(runId: string): void | Promise<void>;
+  /** The run that is begun next asks for `slipway confirm`; the kit answers as the controller would. */
+  asksToConfirm?(): void;
   /** By a name that says what is hostile: output, states, types, sizes. Include the secrets in some output. */
   hostile?: Readonly<Record<string, Hostility>>;
 

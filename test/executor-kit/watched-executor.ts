@@ -24,6 +24,8 @@ export class WatchedExecutor implements Executor {
   lastRun: Run | undefined;
   /** How many calls of `follow` have not come back. */
   following = 0;
+  /** … and of `start`. */
+  starting = 0;
   private readonly wrapped = new WeakMap<Run, Run>();
   private readonly over = new WeakSet<Run>();
 
@@ -40,8 +42,16 @@ export class WatchedExecutor implements Executor {
   secretReferences = (config: JobSpec['executor']) => this.inner.secretReferences?.(config) ?? {};
   reaches = (config: JobSpec['executor']) => this.inner.reaches?.(config) ?? {};
   observe = (run: Run): Promise<Observation> => this.call('observe', run, (own) => this.inner.observe(own));
-  start = (run: Run): Promise<void> => this.call('start', run, (own) => this.inner.start(own));
   cancel = (run: Run, because: 'cancelled' | 'timedOut') => this.call('cancel', run, (own) => this.inner.cancel(own, because));
+
+  async start(run: Run): Promise<void> {
+    this.starting++;
+    try {
+      await this.call('start', run, (own) => this.inner.start(own));
+    } finally {
+      this.starting--;
+    }
+  }
 
   async follow(run: Run): Promise<Outcome> {
     this.following++;

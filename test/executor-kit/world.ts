@@ -9,6 +9,8 @@ import type { MakeSubject, Subject } from './subject.js';
 const PATIENCE_MS = 15_000;
 /** What is said after the end is said within this; real time. */
 const AFTERWARDS_MS = 30;
+/** A `start` that is to end comes back within this; real time. */
+const START_ENDS_WITHIN_MS = 2_000;
 /** Neither tabs nor line ends, which are fine. */
 const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
 
@@ -80,6 +82,8 @@ export class World {
     this.expect(this.begun <= 1, `the system was made to begin the run ${this.begun} times`);
     const secrets = Object.values(this.subject.secrets ?? {});
     for (const agent of [this.agent, this.other]) {
+      if (agent.final && !(await this.ceasesToBegin(agent)))
+        this.problems.push(`${agent.name} has said how the run ended, and the executor may still begin it`);
       this.problems.push(...agent.problems, ...judgeReports(agent.reports));
       const shown = JSON.stringify(agent.reports) + agent.logs.map(({ text }) => text).join('');
       if (secrets.some((secret) => shown.includes(secret))) this.problems.push(`the value of a secret stands in what ${agent.name} said`);
@@ -87,6 +91,13 @@ export class World {
     const final = this.agent.final;
     if (final && ['cancelled', 'timedOut', 'rejected'].includes(final.verb))
       this.expect(!this.goesOn, `it was reported as ${final.verb}, and something of it goes on`);
+  }
+
+  private ceasesToBegin(agent: AgentUnderTest): Promise<boolean> {
+    return eventually('start came back', () => !agent.beginning, START_ENDS_WITHIN_MS).then(
+      () => true,
+      () => false,
+    );
   }
 
   async close(): Promise<void> {

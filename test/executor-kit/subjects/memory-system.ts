@@ -19,6 +19,8 @@ export class MemorySystem {
   answersMs = 0;
   ignoresCancel = false;
   output: string | undefined;
+  /** Runs are begun only once a person has confirmed them. */
+  asksToConfirm = false;
 
   /** One request: carried out unless the system is down or whoever asked is dead. */
   async request<T>(what: string, carryOut: () => T, isDead: () => boolean): Promise<T> {
@@ -71,11 +73,12 @@ export class MemoryExecutor implements Executor {
   }
 
   async start(run: Run): Promise<void> {
+    if (this.system.asksToConfirm) await untilConfirmed(run);
     while ((await this.look(run)) === undefined) {
       if (run.ending.aborted) throw new Error('it is to end');
       run.note('asked', true);
       try {
-        await this.system.request('begin', () => this.system.begin(run.id), this.isDead);
+        await this.ask('begin', () => this.system.begin(run.id));
       } catch (error) {
         run.progress({ message: (error as Error).message });
       }
@@ -101,8 +104,8 @@ export class MemoryExecutor implements Executor {
     const until = run.clock.monotonic() + CANCEL_WITHIN_MS;
     while (run.clock.monotonic() < until && !run.signal.aborted) {
       try {
-        await this.system.request('cancel', () => this.system.cancel(run.id), this.isDead);
-        const state = await this.system.request('look', () => this.system.jobs.get(run.id)?.state, this.isDead);
+        await this.ask('cancel', () => this.system.cancel(run.id));
+        const state = await this.ask('look', () => this.system.jobs.get(run.id)?.state);
         if (state === undefined || isOver(state)) return true;
       } catch (error) {
         run.progress({ message: (error as Error).message });
@@ -112,11 +115,15 @@ export class MemoryExecutor implements Executor {
     return false;
   }
 
+  protected ask<T>(what: 'begin' | 'look' | 'cancel', carryOut: () => T): Promise<T> {
+    return this.system.request(what, carryOut, this.isDead);
+  }
+
   /** Ask until there is an answer. */
   protected async look(run: Run): Promise<State | undefined> {
     for (;;) {
       try {
-        return await this.system.request('look', () => this.system.jobs.get(run.id)?.state, this.isDead);
+        return await this.ask('look', () => this.system.jobs.get(run.id)?.state);
       } catch (error) {
         run.progress({ message: (error as Error).message });
         if (run.signal.aborted) throw error;
@@ -130,6 +137,12 @@ export class MemoryExecutor implements Executor {
     run.output.write('out', output);
     return { verb: state as 'succeeded' | 'failed' | 'cancelled', message: output, outputs: { output } };
   }
+}
+
+async function untilConfirmed(run: Run): Promise<void> {
+  const confirmed = run.actionRequired('begin it?', { confirms: run.id });
+  while (!confirmed.aborted && !run.ending.aborted) await pause(run.timers, ASK_EVERY_MS, AbortSignal.any([confirmed, run.ending]));
+  run.progress({ message: 'confirmed' });
 }
 
 /** `make`: the executor under test, for systems of this kind. */
@@ -166,6 +179,7 @@ export function memorySubject(
     ignoreCancel: () => void (system.ignoresCancel = true),
     askPerson: (id) => set(id, 'waitsForPerson'),
     personActs: (id) => set(id, 'running'),
+    asksToConfirm: () => void (system.asksToConfirm = true),
     hostile: {
       'much output': says('x'.repeat(2_000_000)),
       'control characters and terminal sequences': says('\u0000\u001b[31mred\u001b[0m\u0007\ud800'),

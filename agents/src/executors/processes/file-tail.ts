@@ -48,8 +48,12 @@ export class FileTail {
   }
 
   async close(): Promise<void> {
-    this.take(this.decoder.end());
-    await this.file?.close();
+    const { file } = this;
     this.file = undefined;
+    try {
+      this.take(this.decoder.end());
+    } finally {
+      await file?.close();
+    }
   }
 }

@@ -44,6 +44,6 @@ export async function followProgram(
     }
     return undefined;
   } finally {
-    for (const tail of tails) await tail.close();
+    await Promise.all(tails.map((tail) => tail.close()));
   }
 }

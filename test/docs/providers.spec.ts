@@ -9,8 +9,9 @@ import { codeBlocksOf, tableOf } from './code-blocks.js';
 /* Each page of docs/providers holds metrics that apply and a table of all fields. */
 
 const pages = readdirSync('docs/providers').filter((file) => file !== 'README.md');
-const names = { version: { tag: '1.2.1' }, resource: { config: { address: '10.0.0.1' }, metadata: { region: 'par' } } };
-const fieldsOf = (schema: z.ZodType | undefined): string[] => Object.keys((schema as z.ZodObject).shape).filter((field) => field !== 'type');
+const names = { version: { tag: '1.2.1' }, resource: { identifier: 'par-1', config: { address: '10.0.0.1' }, metadata: { region: 'par' } } };
+const fieldsOf = (schema: z.ZodType | undefined): string[] =>
+  Object.keys((schema as z.ZodObject).shape).filter((field) => field !== 'type');
 
 describe.each(pages)('docs/providers/%s', (page) => {
   // `argo-cd-health.md` → `argoCdHealth`.
@@ -22,7 +23,7 @@ describe.each(pages)('docs/providers/%s', (page) => {
     const files = yaml.map(({ text }, at) => ({ file: `${at}.yaml`, text }));
     const { warnings } = await registry.ask('registry.apply', { files });
     expect(warnings).toEqual([]);
-    for (const [, name] of yaml.flatMap(({ text }) => [...text.matchAll(/^name: (.*)$/gm)])) {
+    for (const [, name = ''] of yaml.flatMap(({ text }) => [...text.matchAll(/^name: (.*)$/gm)])) {
       const { doc } = (await registry.ask('registry.get', { kind: 'metric', name })) as unknown as { doc: MetricSpec };
       expect(doc.provider.type).toBe(type);
       expect(providerSchemas[type]?.safeParse(renderTemplate(doc.provider, names))).toMatchObject({ success: true });

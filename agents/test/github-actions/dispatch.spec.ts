@@ -259,6 +259,17 @@ describe('a dispatch at an Enterprise Server', () => {
     expect(bench.server.runs).toHaveLength(2);
   });
 
+  it('whose answer was lost is looked up once the server is known; before that it may have been the refusal that was lost', async () => {
+    const agent = bench.agent();
+    bench.server.misbehave({ method: 'POST', path: DISPATCH, loseAnswer: true });
+    await expect(agent.start(bench.run())).rejects.toThrow('GitHub may have taken the dispatch');
+    expect(bench.server.runs).toEqual([]);
+    await agent.start(bench.run({ job: 'job-2' }));
+    bench.server.misbehave({ method: 'POST', path: DISPATCH, loseAnswer: true });
+    await agent.start(bench.run({ job: 'job-3' }));
+    expect(bench.server.runsOf('job-3.1')).toHaveLength(1);
+  });
+
   it('of a workflow that does not name its runs begins and is not known', async () => {
     delete bench.server.workflows[0]!.runName;
     await expect(bench.agent().start(bench.run())).rejects.toThrow(

@@ -69,10 +69,15 @@ export async function githubActionsSubject(options: { enterprise?: boolean } = {
       'a run that is a list': polls([1, 2, 3]),
       'a run of other types': polls({ id: 'x', status: 7, conclusion: {}, html_url: 'javascript:alert(1)' }),
       'an enormous status': polls({ id: 1, status: 'x'.repeat(1_000_000) }),
-      'a dispatch answered with a page': {
-        arrange: () => server.misbehave({ ...dispatches, afterwards: { status: 200, text: '<html>ok</html>' } }),
-        endsAs: ['succeeded'],
-      },
+      // At an Enterprise Server the first dispatch is refused for its field, which nobody can know who gets no answer to that.
+      ...(options.enterprise
+        ? {}
+        : {
+            'a dispatch answered with a page': {
+              arrange: () => server.misbehave({ ...dispatches, afterwards: { status: 200, text: '<html>ok</html>' } }),
+              endsAs: ['succeeded'],
+            },
+          }),
     },
     close: async () => {
       for (const clients of lives) await clients.close();

@@ -24,6 +24,8 @@ interface JobSeen {
   epoch: number;
   reportN: number;
   attempt: number;
+  /** What it asks now, and nobody has confirmed. */
+  question: string | undefined;
 }
 
 const HELD: readonly JobState[] = ['dispatched', 'claimed', 'running', 'actionRequired'];
@@ -47,6 +49,9 @@ export class Invariants {
       if (service === 'scheduler') void this.afterSchedulerCommit();
     };
     this.world.site.onStart = (start) => this.atStart(start);
+    this.world.site.onApply = (plan) => {
+      if (!this.people.answers.confirmed.has(plan)) this.broken('confirm', `${plan} was carried out, and nobody had confirmed it`);
+    };
     this.world.site.onNonsense = (start, what) => this.broken('I7', `${start.run} on ${start.resource} ${what}`);
   }
 
@@ -85,6 +90,8 @@ export class Invariants {
       const before = this.jobs.get(job.id);
       if (before) this.checkStep(job, before);
       if (job.state === 'dispatched' && before?.state !== 'dispatched') this.people.sees(job);
+      const question = questionOf(job);
+      if (question !== undefined && question !== before?.question) this.people.isAsked(job.id);
       if (job.state === 'claimed' && (before?.epoch ?? 0) < job.epoch) {
         this.grants.set(`${job.id} ${job.agent}`, this.world.clockwork.now);
         if (!this.firstGrants.has(job.id)) this.firstGrants.set(job.id, this.world.clockwork.now);
@@ -96,7 +103,7 @@ export class Invariants {
       }
       if (!isOver(job) && job.wakeAt === undefined && job.held === undefined)
         this.broken('I5', `job ${job.id} is ${job.state} with nothing to wake it`);
-      this.jobs.set(job.id, { state: job.state, epoch: job.epoch, reportN: job.reportN, attempt: job.attempt });
+      this.jobs.set(job.id, { state: job.state, epoch: job.epoch, reportN: job.reportN, attempt: job.attempt, question });
     }
   }
 
@@ -191,6 +198,10 @@ export class Invariants {
   }
 }
 
+function questionOf({ state, asked, confirmation }: JobRow): string | undefined {
+  return state === 'actionRequired' && confirmation?.question !== asked?.question ? asked?.question : undefined;
+}
+
 const JOB_COLUMNS = [
   'id',
   'kind',
@@ -207,4 +218,6 @@ const JOB_COLUMNS = [
   'wakeAt',
   'agent',
   'held',
+  'asked',
+  'confirmation',
 ] as const;

@@ -1,4 +1,5 @@
 import type { OperationName, RequestOf } from '@slipway/contracts';
+import { Answers } from './answers.js';
 import { Operators } from './operators.js';
 import { baseDocument, hostDocument, settingsDocument } from './scenario.js';
 import { Words, type Speaking } from './words.js';
@@ -30,10 +31,12 @@ export class People {
   private busy = 0;
 
   readonly operators: Operators;
+  readonly answers: Answers;
 
   constructor(private readonly world: World) {
     this.words = new Words(world);
     this.operators = new Operators(world, (operation, request, tries) => this.ask(operation, request, tries));
+    this.answers = new Answers(world, (operation, request, tries) => this.ask(operation, request, tries));
   }
 
   start(): void {
@@ -68,6 +71,11 @@ export class People {
     this.at(this.world.clockwork.now, () =>
       this.takeBack(this.world.random.pick(['policy.withdraw', 'policy.reject'] as const), { deployment, environment, version }),
     );
+  }
+
+  /** A run asks: nobody leaves that unanswered for ever. */
+  isAsked(job: string): void {
+    this.at(this.world.clockwork.now, () => this.answers.answer(job));
   }
 
   private at(time: number, act: () => Promise<void>): void {

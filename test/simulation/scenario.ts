@@ -145,10 +145,14 @@ function drawBehaviour(random: Random): Behaviour {
   const unhealthy = new Set(['1.2.0', '1.3.0'].filter(() => random.chance(0.3)));
   const breaking = new Set(['1.2.0', '1.3.0', '1.4.0'].filter(() => random.chance(0.2)));
   const flaky = random.chance(0.3) ? 0.2 : 0;
+  const asking = random.chance(0.35) ? random.pick([0.2, 0.6]) : 0;
   return {
     breaksInstall: (version, resource) => (breaking.has(version) && resource.startsWith('p')) || random.chance(flaky),
     unhealthy: (version, resource) => unhealthy.has(version) && resource.startsWith('p'),
     observable: random.chance(0.85),
     durationMs: () => random.between(200, 4_000),
+    asks: () => random.chance(asking),
+    isStale: () => random.chance(0.15),
+    replansAfterMs: () => (random.chance(0.4) ? random.between(500, 20_000) : undefined),
   };
 }

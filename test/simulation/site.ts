@@ -20,6 +20,8 @@ export interface Start {
   at: number;
   endedAt?: number;
   outcome?: Outcome['verb'];
+  /** The plan that somebody must confirm before it goes on; they are numbered, since a plan may be made anew. */
+  plan?: number;
 }
 
 /** How versions behave where they run; drawn by the scenario. */
@@ -29,6 +31,12 @@ export interface Behaviour {
   /** It installs, and does not work. */
   unhealthy(version: string, resource: string): boolean;
   durationMs(): number;
+  /** It makes a plan and waits until somebody has confirmed it. */
+  asks(version: string, resource: string): boolean;
+  /** After so long the plan is made anew, if it waits still. */
+  replansAfterMs(): number | undefined;
+  /** A plan that was confirmed turns out to be out of date. */
+  isStale(): boolean;
   /** Other agents can see what became of a run; if not, all they know is that something may have begun. */
   observable: boolean;
 }
@@ -41,6 +49,8 @@ export class Site {
   onStart: (start: Start) => void = () => undefined;
   /** Called when it was told what should never be done. */
   onNonsense: (start: Start, what: string) => void = () => undefined;
+  /** Called when a plan is carried out. */
+  onApply: (plan: string) => void = () => undefined;
   private readonly runs = new Map<string, Start>();
   private readonly waiting = new Map<Start, (() => void)[]>();
 
@@ -73,7 +83,8 @@ export class Site {
           const begun = this.runs.get(run.id);
           if (!begun) return { verb: 'unknown', message: 'nothing was begun' };
           if (begun.outcome) return { verb: begun.outcome, message: `${begun.outcome} at the site` };
-          await this.untilEnded(life, begun);
+          if (begun.plan === undefined) await this.untilChanged(life, begun);
+          else await this.askAbout(begun.plan, { life, run, begun });
         }
       },
       cancel: async (run) => {
@@ -110,6 +121,14 @@ export class Site {
     this.runs.set(run.id, start);
     this.log.push(start);
     this.onStart(start);
+    if (act.kind !== 'deploy' || !this.behaviour.asks(version, resource)) return this.goOn(start);
+    start.plan = 1;
+    const replanMs = this.behaviour.replansAfterMs();
+    if (replanMs !== undefined) this.clockwork.after(undefined, replanMs, () => this.replan(start));
+  }
+
+  private goOn(start: Start): void {
+    const { deployment, resource, version, act } = start;
     this.clockwork.after(undefined, this.behaviour.durationMs(), () => {
       if (start.outcome !== undefined) return;
       const broken = this.behaviour.breaksInstall(version, resource);
@@ -119,7 +138,33 @@ export class Site {
     });
   }
 
-  private untilEnded(life: Life, start: Start): Promise<void> {
+  private replan(start: Start): void {
+    if (start.plan === undefined || start.outcome !== undefined) return;
+    start.plan += 1;
+    this.tell(start);
+  }
+
+  /** Until somebody has said yes to this plan and it is carried out, or there is another, or it is over. */
+  private async askAbout(plan: number, { life, run, begun }: { life: Life; run: Run; begun: Start }): Promise<void> {
+    const named = `plan ${plan} of ${run.id}`;
+    const confirmed = run.actionRequired(named, { confirms: named });
+    const heard = new Promise<void>((resolve) => {
+      if (confirmed.aborted) resolve();
+      else confirmed.addEventListener('abort', () => resolve(), { once: true });
+    });
+    await Promise.race([heard, this.untilChanged(life, begun)]);
+    if (!confirmed.aborted) return;
+    await this.clockwork.point(life);
+    if (begun.plan !== plan || begun.outcome !== undefined) return;
+    if (this.behaviour.isStale()) return this.replan(begun);
+    delete begun.plan;
+    this.onApply(named);
+    this.goOn(begun);
+    await this.clockwork.point(life);
+    run.progress({ message: `carries out ${named}` });
+  }
+
+  private untilChanged(life: Life, start: Start): Promise<void> {
     return new Promise((resolve) => {
       const waiting = this.waiting.get(start) ?? [];
       waiting.push(() => void this.clockwork.after(life, 50, resolve));
@@ -130,7 +175,12 @@ export class Site {
   private end(start: Start, outcome: Outcome['verb']): void {
     start.outcome = outcome;
     start.endedAt = this.clockwork.now;
-    for (const tell of this.waiting.get(start) ?? []) tell();
+    this.tell(start);
+  }
+
+  private tell(start: Start): void {
+    const waiting = this.waiting.get(start) ?? [];
     this.waiting.delete(start);
+    for (const tell of waiting) tell();
   }
 }

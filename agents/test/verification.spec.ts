@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Measurement, MetricSpec } from '@slipway/core';
 import type { Probe, ProbeContext, Provider } from '../src/providers/provider.js';
+import { sleepProvider } from '../src/providers/sleep.js';
 import { AgentBench } from './agent-bench.js';
 import { grantOf } from './scratch-run.js';
 
@@ -112,6 +113,21 @@ describe('a verification', () => {
     await bench.restart();
     await bench.time.pass(4_000);
     expect(bench.link.verbs('v').filter((verb) => verb === 'measured')).toHaveLength(4);
+    expect(bench.link.verbs('v').at(-1)).toBe('succeeded');
+  });
+
+  it('sleeps on where another agent, or an earlier life of this one, had begun to', async () => {
+    bench = new AgentBench({ providers: { sleep: sleepProvider } });
+    await bench.agent.start();
+    const sleep = metric({ provider: { type: 'sleep', duration: '60s' }, count: 1, successCondition: 'true' });
+    // The job before it succeeded 41 s ago: 1 s of delay and 40 s of the first sleep are over.
+    await verify([sleep], [], 41_000);
+    await bench.time.pass(10_000);
+    await bench.restart();
+    await bench.time.pass(9_000);
+    expect(results()).toEqual([]);
+    await bench.time.pass(2_000);
+    expect(results()).toEqual([[0, 'passed']]);
     expect(bench.link.verbs('v').at(-1)).toBe('succeeded');
   });
 

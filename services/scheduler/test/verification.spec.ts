@@ -70,6 +70,21 @@ describe('a verification', () => {
     });
   });
 
+  it.each([
+    [
+      'failed',
+      { value: { value: 0.0909, labels: {} }, message: 'result.value < 0.01 is false' },
+      '; result.value < 0.01 is false, saw 0.0909',
+    ],
+    ['error', { message: 'Prometheus answers 400, bad_data:\nparse error' }, '; Prometheus answers 400, bad_data: parse error'],
+    ['inconclusive', { value: { value: 'NaN' }, message: 'the value is not a number' }, '; the value is not a number, saw NaN'],
+  ] as const)('that is %s tells why with what was seen last', async (result, saw, told) => {
+    const { mesh, grant } = await verifying([{ ...health, errorLimit: 0 }]);
+    const measurement = { metric: 'health', index: 0, result, at: mesh.now, ...saw };
+    await says(mesh, grant, { verb: 'started' }, { verb: 'measured', measurement }, { verb: 'failed' });
+    expect((await mesh.rollout('1.0.0')).because).toContain(told);
+  });
+
   it('tells what was seen, and what became of each metric', async () => {
     const { mesh, grant } = await verifying([health, trial]);
     await says(mesh, grant, { verb: 'started' }, ...measures(mesh, 'trial', 'failed'), ...measures(mesh, 'health', 'passed', 'failed'), {

@@ -1,7 +1,11 @@
 import { subjects } from '@slipway/contracts';
-import { judgeAll, type Measurement, type VerificationJudgement } from '@slipway/core';
+import { judgeAll, type Json, type Measurement, type VerificationJudgement } from '@slipway/core';
 import type { JobRow } from '../tables.js';
 import type { Work } from '../work.js';
+
+/** Of a measurement that is told in a sentence; `slipway verification` shows all of it. */
+const MESSAGE_LENGTH_SHOWN = 200;
+const VALUE_LENGTH_SHOWN = 40;
 
 /** `notVerified`: only dry runs; the version goes on as one that has no verification does. */
 export type Judged = { verdict: 'passed' } | { verdict: 'notVerified' } | { verdict: 'failed' | 'uncertain'; because: string };
@@ -14,10 +18,12 @@ export function judgeVerification(work: Work, row: JobRow, measurements: readonl
   const verdict = resolved ? (row.verdict as 'passed' | 'failed') : judged.verdict;
   const sentence = resolved ? (row.verdictSentence ?? verdict) : sentenceOf(row, judged);
   work.jobs.change(row, { verdict, verdictSentence: sentence });
-  sayVerification(work, row, verdict, { ...told(row, judged), ...(resolved ? {} : saw(judged, measurements)) });
+  const last = resolved ? undefined : decisive(judged, measurements);
+  sayVerification(work, row, verdict, { ...told(row, judged), ...(last ? saw(last) : {}) });
   if (verdict === 'passed' || verdict === 'notVerified') return { verdict };
-  if (verdict === 'failed') return { verdict, because: `verification failed: ${sentence}` };
-  return { verdict: 'uncertain', because: `verification is ${verdict}: ${sentence}` };
+  const seen = last ? seenIn(last) : '';
+  if (verdict === 'failed') return { verdict, because: `verification failed: ${sentence}${seen}` };
+  return { verdict: 'uncertain', because: `verification is ${verdict}: ${sentence}${seen}` };
 }
 
 /** Why the measuring ended, where it did not end by its verdict: no such provider there, its time was over. */
@@ -32,14 +38,28 @@ function told({ metrics = [] }: JobRow, { perMetric }: VerificationJudgement): {
 }
 
 /** What was seen last by the metric that gave a verdict that is no pass. */
-function saw({ metric, verdict }: VerificationJudgement, measurements: readonly Measurement[]): object {
-  const last = measurements.filter((one) => one.metric === metric && one.result === verdict).sort((a, b) => b.index - a.index)[0];
-  if (!last || verdict === 'passed') return {};
-  return {
-    metric,
-    ...(last.value === undefined ? {} : { saw: last.value }),
-    ...(last.message === undefined ? {} : { message: last.message }),
-  };
+function decisive({ metric, verdict }: VerificationJudgement, measurements: readonly Measurement[]): Measurement | undefined {
+  if (verdict === 'passed') return undefined;
+  return measurements.filter((one) => one.metric === metric && one.result === verdict).sort((a, b) => b.index - a.index)[0];
+}
+
+const saw = ({ metric, value, message }: Measurement): object => ({
+  metric,
+  ...(value === undefined ? {} : { saw: value }),
+  ...(message === undefined ? {} : { message }),
+});
+
+/** The same in a few words, for whoever asks why: `; result.value < 0.01 is false, saw 0.0909`. */
+function seenIn({ value, message }: Measurement): string {
+  const words = [message?.replace(/\s+/g, ' ').slice(0, MESSAGE_LENGTH_SHOWN), numberIn(value)].filter((part) => part !== undefined);
+  return words.length === 0 ? '' : `; ${words.join(', ')}`;
+}
+
+/** The one number that a value of ours is about: a query's, a status, an exit code. */
+function numberIn(value: Json | undefined): string | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  const number = value['value'] ?? value['status'] ?? value['exitCode'];
+  return typeof number === 'number' || typeof number === 'string' ? `saw ${String(number).slice(0, VALUE_LENGTH_SHOWN)}` : undefined;
 }
 
 /** Tell that a verification began, or what came of it. */

@@ -2,6 +2,7 @@ import type { Executor } from './executors/executor.js';
 import { CommandExecutor } from './executors/command/command.js';
 import { GithubActionsExecutor } from './executors/github-actions/github-actions.js';
 import { noopExecutor } from './executors/noop.js';
+import { TerraformCloudExecutor } from './executors/terraform-cloud/terraform-cloud.js';
 import { TerraformExecutor } from './executors/terraform/terraform.js';
 import type { AgentClock, Timers } from './ports.js';
 import { commandProvider } from './providers/command.js';
@@ -10,6 +11,7 @@ import { httpProvider } from './providers/http.js';
 import { prometheusProvider } from './providers/prometheus.js';
 import type { Provider } from './providers/provider.js';
 import { sleepProvider } from './providers/sleep.js';
+import { terraformCloudRunProvider } from './providers/terraform-cloud-run.js';
 import type { VendorClients } from './vendor/vendor-clients.js';
 
 export interface CatalogParts {
@@ -26,6 +28,7 @@ export interface CatalogParts {
 export const allExecutors = ({ passed, noop, clients, clock, timers }: CatalogParts): Executor[] => [
   new CommandExecutor(passed),
   new GithubActionsExecutor(clients, { clock, timers }),
+  new TerraformCloudExecutor(clients),
   new TerraformExecutor(passed),
   ...(noop ? [noopExecutor] : []),
 ];
@@ -37,4 +40,5 @@ export const allProviders = ({ passed, clients }: CatalogParts): Provider[] => [
   httpProvider,
   prometheusProvider(clients),
   sleepProvider,
+  terraformCloudRunProvider(clients),
 ];

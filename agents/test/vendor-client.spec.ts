@@ -91,6 +91,15 @@ describe('requests to a vendor', () => {
     await expect(asked).rejects.toThrow(Interrupted);
   });
 
+  it('whose answer is streamed may be left half read, or be no success', async () => {
+    const server = await serve();
+    const client = clientOf(server);
+    const stop = new AbortController();
+    for (const status of [200, 503]) server.misbehave({ path: /log/, instead: { status, text: 'x'.repeat(1_000_000) } });
+    for await (const _chunk of await client.stream({ method: 'GET', path: '/log' }, stop.signal)) break;
+    await expect(client.stream({ method: 'GET', path: '/log' }, stop.signal)).rejects.toThrow('answered 503 to GET /log');
+  });
+
   it('to a server whose certificate is not trusted are not sent; a certificate file says whom to trust', async () => {
     const server = await serve(true);
     const failed = await clientOf(server)

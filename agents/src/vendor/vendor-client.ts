@@ -128,6 +128,8 @@ export class VendorClient {
   /** An answer as it comes in, for as long as it lasts; a status that is no success throws. Sent once. */
   async stream(what: VendorRequest, signal: AbortSignal): Promise<Readable> {
     const { status, body } = await this.open(what, signal, 0);
+    // Whoever leaves an answer half read makes it an error, which nobody hears then.
+    body.on('error', () => {});
     if (status >= 200 && status < 300) return body;
     body.destroy();
     throw new Ambiguous(`${this.host} answered ${status} to ${what.method} ${pathOf(what.path)}`);

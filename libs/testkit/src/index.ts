@@ -4,6 +4,8 @@ export * from './postgres.js';
 export * from './proxy.js';
 export * from './vendor/datadog-server.js';
 export * from './vendor/github-server.js';
+export * from './vendor/terraform-cloud-run.js';
+export * from './vendor/terraform-cloud-server.js';
 export * from './vendor/test-certificate.js';
 export * from './vendor/vendor-contract.js';
 export * from './vendor/vendor-server.js';

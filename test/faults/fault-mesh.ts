@@ -163,7 +163,10 @@ export class FaultMesh {
   }
 
   /** Invite an agent, start its process, and wait until it is online. */
-  async startAgent(name: string, options: { pool?: string; executors?: string[]; capacity?: number } = {}): Promise<Program> {
+  async startAgent(
+    name: string,
+    options: { pool?: string; executors?: string[]; capacity?: number; env?: Record<string, string> } = {},
+  ): Promise<Program> {
     const directory = join(this.directory, 'agents', name);
     const { token } = await this.ask('registry.inviteAgent', {
       agent: name,
@@ -178,7 +181,7 @@ export class FaultMesh {
       name,
       'agents/src/main.js',
       args,
-      () => ({ SLIPWAY_LOG_FORMAT: 'json' }),
+      () => ({ SLIPWAY_LOG_FORMAT: 'json', ...options.env }),
       join(this.directory, `agent-${name}.log`),
     );
     this.agents.set(name, agent);

@@ -9,7 +9,7 @@ import { eventually } from '@slipway/testkit';
 const FOLDER = path.resolve('examples/quickstart');
 
 describe('the quickstart’s documents', () => {
-  const files = readdirSync(FOLDER)
+  const files = [...readdirSync(FOLDER), 'terraform/infra.yaml']
     .filter((name) => name.endsWith('.yaml'))
     .map((name) => ({ file: name, text: readFileSync(path.join(FOLDER, name), 'utf8') }));
   const { documents, problems } = readDocuments(files);
@@ -20,9 +20,9 @@ describe('the quickstart’s documents', () => {
     expect(all.map(formatProblem)).toEqual([]);
   });
 
-  it('are a shop with two deployments, two environments and eight hosts', () => {
+  it('are a shop with two deployments, two environments and eight hosts, and the hosts’ own deployment by Terraform', () => {
     const names = (kind: string): string[] => documents.filter(({ written }) => written.kind === kind).map(({ written }) => written.name);
-    expect(names('deployment')).toEqual(['catalog', 'checkout']);
+    expect(names('deployment')).toEqual(['catalog', 'checkout', 'infra']);
     expect(names('environment')).toEqual(['staging', 'production']);
     expect(names('resource')).toHaveLength(8);
     expect(names('policy')).toEqual(['staging', 'production', 'checkout-needs-catalog']);

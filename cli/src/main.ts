@@ -81,7 +81,10 @@ onThisMachine(program.command('up'))
 onThisMachine(program.command('demo'))
   .description('the whole story on fresh data: four versions, one of them bad, processes killed on the way')
   .option('--keep', 'keep the data directory afterwards', false)
-  .action((own: { keep: boolean; natsPort?: number; portShift?: number }) =>
+  .addOption(
+    new Option('--with <what>', 'also bring the hosts about by Terraform or OpenTofu, which must be installed').choices(['terraform']),
+  )
+  .action((own: { keep: boolean; with?: 'terraform'; natsPort?: number; portShift?: number }) =>
     cli.runLocal(async (output) => {
       const { demo } = await import('./demo/demo.js');
       return demo({ directory: resolve(options().directory ?? join(DATA_DIRECTORY, 'demo')), ...own }, output);

@@ -4,16 +4,19 @@ import type { Session } from '../cli.js';
 import type { Output } from '../output.js';
 import { openSession } from '../session.js';
 import { House } from '../up/house.js';
-import { applyQuickstart, hostsDirectory, servicesReady, startHostsAndAgent } from '../up/quickstart.js';
+import { applyQuickstart, applyTerraform, hostsDirectory, servicesReady, startHostsAndAgent } from '../up/quickstart.js';
 import { readInstallations } from './hosts-log.js';
 import { Recorder } from './recorder.js';
-import { STEPS } from './steps.js';
+import { STEPS, type Step } from './steps.js';
 import type { Stage } from './story.js';
+import { needsTerraform, TERRAFORM_STEP } from './terraform-step.js';
 
 export interface DemoOptions {
   /** Made anew for the demo, removed first. */
   directory: string;
   keep: boolean;
+  /** Also tell how Terraform brings the hosts about. */
+  with?: 'terraform';
   natsPort?: number;
   portShift?: number;
 }
@@ -27,6 +30,8 @@ interface StepOutcome {
 
 /** `slipway demo`: the whole story on fresh data; exit code 0 only when every step came to pass. */
 export async function demo(options: DemoOptions, output: Output): Promise<number> {
+  if (options.with === 'terraform') needsTerraform();
+  const steps = options.with === 'terraform' ? [TERRAFORM_STEP, ...STEPS] : STEPS;
   const began = systemClock.now();
   const say = (line: string): void => {
     if (output.format === 'text')
@@ -49,9 +54,10 @@ export async function demo(options: DemoOptions, output: Output): Promise<number
     say('services are ready');
     const recorder = new Recorder(session.nats, () => systemClock.now());
     await applyQuickstart(house, session, options.portShift, say);
+    if (options.with === 'terraform') await applyTerraform(house, session);
     await startHostsAndAgent(house, session);
     const stage: Stage = { session, recorder, hostsDirectory: hostsDirectory(house), kill: (name) => house.kill(name), say, times };
-    await playSteps(stage, outcomes, say, output);
+    await playSteps(steps, stage, outcomes, say, output);
     report = await collect(stage);
     await session.close();
   } finally {
@@ -60,13 +66,19 @@ export async function demo(options: DemoOptions, output: Output): Promise<number
   }
   const failed = outcomes.find((outcome) => outcome.failed !== undefined);
   output.result({ passed: !failed, tookMs: systemClock.now() - began, steps: outcomes, times, ...report }, () =>
-    summary(outcomes, times, systemClock.now() - began, output),
+    summary(steps.length, outcomes, times, systemClock.now() - began, output),
   );
   return failed ? 1 : 0;
 }
 
-async function playSteps(stage: Stage, outcomes: StepOutcome[], say: (line: string) => void, output: Output): Promise<void> {
-  for (const step of STEPS) {
+async function playSteps(
+  steps: readonly Step[],
+  stage: Stage,
+  outcomes: StepOutcome[],
+  say: (line: string) => void,
+  output: Output,
+): Promise<void> {
+  for (const step of steps) {
     const began = systemClock.now();
     const outcome: StepOutcome = { title: step.title, tookMs: 0, said: [] };
     outcomes.push(outcome);
@@ -92,7 +104,7 @@ async function playSteps(stage: Stage, outcomes: StepOutcome[], say: (line: stri
 async function collect(stage: Stage): Promise<object> {
   const { requests } = stage.session;
   const versions = await Promise.all(
-    ['catalog', 'checkout'].map((deployment) =>
+    ['catalog', 'checkout', 'infra'].map((deployment) =>
       requests.ask('registry.list', { kind: 'version', deployment }).catch(() => ({ items: [] })),
     ),
   );
@@ -123,12 +135,12 @@ async function countDeadLetters(session: Session): Promise<number> {
   return (await jsm.streams.info('DLQ')).state.messages;
 }
 
-function summary(outcomes: readonly StepOutcome[], times: Record<string, number>, tookMs: number, output: Output): string {
+function summary(steps: number, outcomes: readonly StepOutcome[], times: Record<string, number>, tookMs: number, output: Output): string {
   const { paint } = output;
   const lines = outcomes.map(
     (o) => `${o.failed === undefined ? paint.green('✓') : paint.red('✗')} ${o.title}  ${paint.dim(`${(o.tookMs / 1_000).toFixed(1)} s`)}`,
   );
-  const missing = STEPS.length - outcomes.length;
+  const missing = steps - outcomes.length;
   if (missing > 0) lines.push(paint.dim(`  ${missing} later steps were not played`));
   const measured = Object.entries(times).map(([name, ms]) => `  ${name}: ${(ms / 1_000).toFixed(1)} s`);
   const failed = outcomes.find((o) => o.failed !== undefined);

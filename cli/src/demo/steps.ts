@@ -10,7 +10,7 @@ export interface Step {
   play(stage: Stage): Promise<void>;
 }
 
-const HOSTS_IN_ALL = 8;
+export const HOSTS_IN_ALL = 8;
 
 /** Kill a process once a job of this version is really under way somewhere. */
 async function killWhileRunning(
@@ -108,7 +108,7 @@ export const STEPS: readonly Step[] = [
   },
 ];
 
-function fail(message: string): never {
+export function fail(message: string): never {
   throw new SlipwayError({ code: 'demo.step.failed', kind: 'conflict', message });
 }
 

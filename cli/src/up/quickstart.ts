@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { executorSchemas } from '@slipway/contracts';
@@ -54,6 +54,19 @@ export async function startHostsAndAgent(house: House, session: Session): Promis
   house.run('agent', join(PROJECT_ROOT, 'dist', 'agents', 'src', 'main.js'), args, {
     SLIPWAY_HOSTS_DIR: hosts,
   });
+}
+
+/** Also bring the hosts about by Terraform: its module and state in the house, its deployment `infra` beside the others. */
+export async function applyTerraform(house: House, session: Session): Promise<void> {
+  const example = join('examples', 'quickstart', 'terraform');
+  const directory = join(house.directory, 'infra');
+  mkdirSync(directory, { recursive: true });
+  copyFileSync(join(PROJECT_ROOT, example, 'main.tf'), join(directory, 'main.tf'));
+  const text = readFileSync(join(PROJECT_ROOT, example, 'infra.yaml'), 'utf8').replace(
+    `directory: ${example}`,
+    `directory: ${JSON.stringify(directory)}`,
+  );
+  await session.requests.ask('registry.apply', { files: [{ file: join(example, 'infra.yaml'), text }], dryRun: false });
 }
 
 /** Apply the example's documents, with ports that are free here; the same documents again change nothing. Gives how many changed. */

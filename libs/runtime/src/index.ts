@@ -3,6 +3,7 @@ export * from './clock.js';
 export * from './config.js';
 export * from './ids.js';
 export * from './log.js';
+export * from './on-path.js';
 export * from './ports.js';
 export * from './shutdown.js';
 export * from './wake-loop.js';

@@ -1,6 +1,5 @@
 import { execFile, type ExecFileException } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
-import path from 'node:path';
+import { firstOnPath } from '@slipway/runtime';
 import { z } from 'zod';
 import { Refused } from '../executor.js';
 
@@ -10,21 +9,11 @@ const OLDEST = { major: 1, minor: 0 };
 const VERSION_TIMEOUT_MS = 30_000;
 const versionSchema = z.object({ terraform_version: z.string() });
 
-/** The CLI by its setting, else `terraform` or `tofu`, whichever the PATH has first; the name where none of them is there. */
+/** The CLI by its setting, else `terraform`, else `tofu`, as the PATH has them; `terraform` where it has neither. */
 export function programName(setting: string | undefined, searchPath: string): string {
   if (setting !== undefined) return setting;
-  return USUAL.find((name) => onPath(name, searchPath)) ?? USUAL[0];
+  return firstOnPath(USUAL, searchPath) ?? USUAL[0];
 }
-
-const onPath = (name: string, searchPath: string): boolean =>
-  searchPath.split(path.delimiter).some((folder) => {
-    try {
-      accessSync(path.join(folder, name), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
 
 /** Ask the program for its version. Throws `Refused` when it is not there, too old, or something else. */
 export async function checkProgram(program: string, env: NodeJS.ProcessEnv, cwd: string): Promise<string> {

@@ -11,6 +11,8 @@ import { pause } from './timers.js';
 const VALUE_LENGTH_MAX = 4_000;
 const MESSAGE_LENGTH_MAX = 1_000;
 const TEXT_LENGTH_MAX = 500;
+/** Whoever judges, masks, sends and stores a value descends into it; no honest answer is deeper. */
+const DEPTH_MAX = 64;
 
 export type VerificationParts = JobRunParts & { providers: Readonly<Record<string, Provider>> };
 
@@ -120,7 +122,9 @@ async function look(
     const secrets = await parts.secrets(provider.secretReferences(metric.provider));
     for (const secret of Object.values(secrets)) mask.add(secret);
     const context = { ...when, timers, clock, secrets, hide: (value: string) => mask.add(value) };
-    return { probe: await provider.probe(metric.provider, context), mask };
+    const probe = await provider.probe(metric.provider, context);
+    const isTooDeep = 'result' in probe && isDeeperThan(probe.result, DEPTH_MAX);
+    return { probe: isTooDeep ? { error: `what was seen is nested more than ${DEPTH_MAX} deep, and is not judged` } : probe, mask };
   } catch (error) {
     return { probe: { error: (error as Error).message }, mask };
   }
@@ -140,6 +144,15 @@ function keptValue(value: Json, mask: Mask): Json {
   }) as Json;
   const text = JSON.stringify(shortened);
   return text.length <= VALUE_LENGTH_MAX ? shortened : cleanText(text, VALUE_LENGTH_MAX);
+}
+
+function isDeeperThan(value: Json, levels: number): boolean {
+  let level: unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > levels) return true;
+    level = level.flatMap((inner) => (typeof inner === 'object' && inner !== null ? Object.values(inner) : []));
+  }
+  return false;
 }
 
 /** NaN and the infinities as Prometheus writes them. */

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import type { Measurement, MetricSpec } from '@slipway/core';
+import type { Json, Measurement, MetricSpec } from '@slipway/core';
 import type { Probe, ProbeContext, Provider } from '../src/providers/provider.js';
 import { sleepProvider } from '../src/providers/sleep.js';
 import { AgentBench } from './agent-bench.js';
@@ -247,6 +247,15 @@ describe('a verification', () => {
       { measurement: { value: { echo: 'Basic ***', body: `${'x'.repeat(490)}***` } } },
       { measurement: { result: 'error', message: 'refused Bearer ***' } },
     ]);
+  });
+
+  it('is not broken by an answer that is nested without end', async () => {
+    provider.says = { result: { status: 200, json: JSON.parse(`${'['.repeat(400_000)}${']'.repeat(400_000)}`) as Json } };
+    await verify([metric({ count: 1, successCondition: 'result.json.all(one, one == 1)' })]);
+    await bench.time.pass(1_000);
+    expect(bench.link.reports.find(({ report }) => report.verb === 'measured')?.report).toMatchObject({
+      measurement: { result: 'error', message: 'what was seen is nested more than 64 deep, and is not judged' },
+    });
   });
 
   it('keeps large values out of its reports', async () => {

@@ -8,7 +8,7 @@ const PATIENCE_MS_MAX = 120_000;
 /** Where such an answer does not say how long. */
 const PATIENCE_MS_DEFAULT = 10_000;
 
-export type MetricsRequest = Omit<OneRequest, 'signal' | 'proxied'> & { timeoutMs: number };
+type MetricsRequest = Omit<OneRequest, 'signal' | 'proxied'> & { timeoutMs: number };
 
 /**
  * Asks a metrics server once: it is the metric that asks again at its next interval, and that judges errors. Only 429 is waited for, with all that ask

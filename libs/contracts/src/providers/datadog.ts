@@ -4,7 +4,7 @@ import { durationSchema } from '../durations.js';
 import { caFileSchema, secretReferenceSchema } from '../executors/fields.js';
 import { reducerSchema, timeReducerSchema } from './fields.js';
 
-export const DATADOG_SITES = [
+const DATADOG_SITES = [
   ...['datadoghq.com', 'us3.datadoghq.com', 'us5.datadoghq.com', 'datadoghq.eu'],
   ...['ap1.datadoghq.com', 'ap2.datadoghq.com', 'ddog-gov.com', 'us2.ddog-gov.com'],
 ] as const;

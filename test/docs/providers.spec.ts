@@ -9,7 +9,10 @@ import { codeBlocksOf, tableOf } from './code-blocks.js';
 /* Each page of docs/providers holds metrics that apply and a table of all fields. */
 
 const pages = readdirSync('docs/providers').filter((file) => file !== 'README.md');
-const names = { version: { tag: '1.2.1' }, resource: { identifier: 'par-1', config: { address: '10.0.0.1' }, metadata: { region: 'par' } } };
+const names = {
+  version: { tag: '1.2.1' },
+  resource: { identifier: 'par-1', config: { address: '10.0.0.1' }, metadata: { region: 'par' } },
+};
 const fieldsOf = (schema: z.ZodType | undefined): string[] =>
   Object.keys((schema as z.ZodObject).shape).filter((field) => field !== 'type');
 

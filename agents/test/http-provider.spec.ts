@@ -5,10 +5,13 @@ import type { AddressInfo, Server } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
-import { TEST_CERTIFICATE } from '@slipway/testkit';
+import { completeMetric } from '@slipway/contracts';
+import { eventually, TEST_CERTIFICATE } from '@slipway/testkit';
 import { httpProvider } from '../src/providers/http.js';
 import type { Probe } from '../src/providers/provider.js';
+import { AgentBench } from './agent-bench.js';
 import { probeContext } from './probe-context.js';
+import { grantOf } from './scratch-run.js';
 
 const directory = mkdtempSync(path.join(os.tmpdir(), 'slipway-http-'));
 const caFile = path.join(directory, 'ca.pem');
@@ -180,6 +183,26 @@ describe('the http provider', () => {
     await get(url, { headers: { 'User-Agent': 'mine', Host: 'shop.example.org' } });
     expect(raw.filter((name) => name.toLowerCase() === 'user-agent')).toHaveLength(1);
     expect(raw).toEqual(expect.arrayContaining(['mine', 'shop.example.org']));
+  });
+
+  it('is measured by an agent that keeps no secret which the server repeats', async () => {
+    const url = await serve((request, response) => {
+      response.setHeader('x-echo', request.headers.authorization ?? '');
+      response.end(JSON.stringify({ you: request.headers, [request.headers.authorization ?? '']: 1 }));
+    });
+    const bench = new AgentBench({ providers: { http: httpProvider }, secrets: async () => ({ authorization: 'Bearer hunter2' }) });
+    await bench.agent.start();
+    const provider = { type: 'http', url, secretHeaders: { authorization: 'env:TOKEN' } };
+    const metric = completeMetric({ name: 'm', provider, successCondition: 'result.json.you.authorization == "Bearer hunter2"' });
+    bench.link.answer = (job) => grantOf(job, { kind: 'verify', spec: { executor: { type: 'verify' }, metrics: [metric], context: {} } });
+    bench.link.invite('verify', { job: 'v' });
+    await eventually('it is measured', async () => {
+      await bench.time.pass(1);
+      return bench.link.verbs('v').includes('succeeded');
+    });
+    const said = JSON.stringify(bench.link.reports);
+    expect(said).toContain('"authorization":"***"');
+    expect(said).not.toContain('hunter2');
   });
 
   it.each<[string, object, string]>([

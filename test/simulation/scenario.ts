@@ -151,6 +151,7 @@ function drawBehaviour(random: Random): Behaviour {
     unhealthy: (version, resource) => unhealthy.has(version) && resource.startsWith('p'),
     observable: random.chance(0.85),
     durationMs: () => random.between(200, 4_000),
+    awayMs: () => (random.chance(0.08) ? random.between(200, 25_000) : 0),
     asks: () => random.chance(asking),
     isStale: () => random.chance(0.15),
     replansAfterMs: () => (random.chance(0.4) ? random.between(500, 20_000) : undefined),

@@ -31,6 +31,8 @@ export interface Behaviour {
   /** It installs, and does not work. */
   unhealthy(version: string, resource: string): boolean;
   durationMs(): number;
+  /** How long the executor's system is not to be reached: before something is begun, and before it answers. */
+  awayMs(): number;
   /** It makes a plan and waits until somebody has confirmed it. */
   asks(version: string, resource: string): boolean;
   /** After so long the plan is made anew, if it waits still. */
@@ -52,6 +54,8 @@ export class Site {
   /** Called when a plan is carried out. */
   onApply: (plan: string) => void = () => undefined;
   private readonly runs = new Map<string, Start>();
+  /** Runs that were called off before anything was begun. */
+  private readonly called = new Set<string>();
   private readonly waiting = new Map<Start, (() => void)[]>();
 
   constructor(
@@ -66,7 +70,7 @@ export class Site {
       type: 'sim',
       validate: () => undefined,
       observe: async (run) => {
-        await clockwork.point(life);
+        await this.reach(life);
         const begun = this.runs.get(run.id);
         if (!begun) return 'notStarted';
         if (!this.behaviour.observable && begun.agent !== agent) return 'unknown';
@@ -74,9 +78,10 @@ export class Site {
         return begun.outcome === 'succeeded' ? 'succeeded' : 'failed';
       },
       start: async (run) => {
-        await clockwork.point(life);
+        await this.reach(life);
+        if (run.ending.aborted) throw new Error('it is to end, and was not begun');
         this.begin(run, agent);
-        await clockwork.point(life);
+        await this.reach(life);
       },
       follow: async (run) => {
         for (;;) {
@@ -90,7 +95,8 @@ export class Site {
       cancel: async (run) => {
         await clockwork.point(life);
         const begun = this.runs.get(run.id);
-        if (begun && begun.outcome === undefined) this.end(begun, 'cancelled');
+        if (!begun) this.called.add(run.id);
+        else if (begun.outcome === undefined) this.end(begun, 'cancelled');
         return true;
       },
     };
@@ -111,6 +117,12 @@ export class Site {
     };
   }
 
+  private async reach(life: Life): Promise<void> {
+    await this.clockwork.point(life);
+    const awayMs = this.behaviour.awayMs();
+    if (awayMs > 0) await this.clockwork.sleep(life, awayMs);
+  }
+
   private begin(run: Run, agent: string): void {
     if (this.runs.has(run.id)) return;
     const { grant } = run;
@@ -121,6 +133,7 @@ export class Site {
     this.runs.set(run.id, start);
     this.log.push(start);
     this.onStart(start);
+    if (this.called.has(run.id)) this.onNonsense(start, 'was begun after its cancelling had been confirmed');
     if (act.kind !== 'deploy' || !this.behaviour.asks(version, resource)) return this.goOn(start);
     start.plan = 1;
     const replanMs = this.behaviour.replansAfterMs();

@@ -2,7 +2,7 @@ import { jobTable, type Held, type JobRow } from '../tables.js';
 import { holdSteps, isOpenStep } from '../sequences/hold-steps.js';
 import { placeKey, type Work } from '../work.js';
 import { invitation } from './job-events.js';
-import { takeSlots } from './limits.js';
+import { giveSlotsBack, takeSlots } from './limits.js';
 import { stepJob } from './step-job.js';
 
 /** A held job is looked at again this often, should the event that frees it be missed (I5). */
@@ -16,9 +16,14 @@ const HELD_WAKE_MS = 60_000;
 export async function admitJobs(work: Work, rows: readonly JobRow[]): Promise<void> {
   const jobs = rows.filter((row) => row.state === 'queued' || row.state === 'dispatched');
   const steps = jobs.filter(isOpenStep);
+  const offered = jobs.filter((row) => row.held === undefined && row.slots.length > 0 && row.claimedAt === undefined);
   const held = steps.length > 0 ? await holdSteps(work, steps) : new Set<JobRow>();
   const rollbacks = jobs.filter((row) => row.rollback && !row.occupies && !held.has(row));
   for (const group of Map.groupBy(rollbacks, placeKey).values()) for (const row of await holdRollbacks(work, group)) held.add(row);
+  await giveSlotsBack(
+    work,
+    offered.filter((row) => held.has(row)),
+  );
   const limited = jobs.filter((row) => !held.has(row) && row.slots.length > 0 && row.claimedAt === undefined);
   for (const [row, because] of await takeSlots(work, limited)) {
     hold(work, row, 'concurrency', because);

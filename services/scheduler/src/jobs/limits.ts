@@ -42,6 +42,16 @@ export async function takeSlots(work: Work, jobs: readonly JobRow[]): Promise<Ma
   return waiting;
 }
 
+/**
+ * Jobs that had been offered and are put aside now: what they wait for may never come, and others must not wait with them. They take their slots
+ * anew when they go on.
+ */
+export async function giveSlotsBack(work: Work, rows: readonly JobRow[]): Promise<void> {
+  if (rows.length === 0) return;
+  await work.tx.remove(slotTable, { jobId: rows.map((row) => row.id) });
+  work.more = true;
+}
+
 /** Jobs that wait for one of these slots since before the last of ours. */
 async function earlierElsewhere(work: Work, jobs: readonly JobRow[], keys: ReadonlySet<string>): Promise<Queued[]> {
   const until = Math.max(...jobs.map((row) => row.queuedAt));

@@ -17,7 +17,7 @@ const PASSWORD = { plain: 'planted-password', bcrypt: '$2b$04$SNtNlwzGeKQjLg.k4W
 /** A real Prometheus that holds these series and scrapes nothing. `guarded`: with TLS, and a password for the user `slipway`. */
 export class RealPrometheus {
   readonly password = PASSWORD.plain;
-  private readonly directory = mkdtempSync(path.join(os.tmpdir(), 'slipway-prometheus-'));
+  private directory = '';
   private child: ChildProcess | undefined;
   private output = '';
   private port = 0;
@@ -29,6 +29,7 @@ export class RealPrometheus {
   constructor(private readonly options: { guarded?: boolean } = {}) {}
 
   async start(openMetrics: string): Promise<this> {
+    this.directory = mkdtempSync(path.join(os.tmpdir(), 'slipway-prometheus-'));
     const file = (name: string, text: string): string => {
       const written = path.join(this.directory, name);
       writeFileSync(written, text);
@@ -71,7 +72,7 @@ basic_auth_users: { slipway: "${PASSWORD.bcrypt}" }
       child.kill('SIGKILL');
       await ended;
     }
-    rmSync(this.directory, { recursive: true, force: true });
+    if (this.directory !== '') rmSync(this.directory, { recursive: true, force: true });
   }
 }
 

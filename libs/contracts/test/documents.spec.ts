@@ -192,6 +192,10 @@ describe('mistakes in documents', () => {
       'kind: System\nname: Shop\n',
       'm.yaml:2:7  System/Shop  name: "Shop" must be lower-case letters, digits and inner dashes, like par-host-1',
     ],
+    [
+      'kind: Metric\nname: m\nprovider: { type: "Http!" }\nsuccessCondition: "true"\n',
+      'm.yaml:3:19  Metric/m  provider.type: "Http!" is not the name of a provider; write one like http or argoCdHealth',
+    ],
     ['kind: System\nnam: shop\n', 'm.yaml:2:1  System  nam: is not a field here; did you mean name?'],
     ['kind: System\nname: a\nname: b\n', 'm.yaml:3:1: is not YAML: Map keys must be unique'],
     [

@@ -13,7 +13,11 @@ export const descriptionField = z.string().max(2_000).optional();
 export const stringMapField = z.record(z.string().max(200), z.string().max(2_000));
 export const jsonField = z.json();
 export const jsonObjectField = z.record(z.string(), z.json());
-/** A config with its `type` first; the rest is the executor's or provider's own. */
-export const typedConfigField = z.object({ type: nameField }).catchall(z.json());
+/** An executor's config with its `type` first; the rest is the executor's own. */
+export const executorField = z.object({ type: nameField }).catchall(jsonField);
+/** The same of a provider, whose type is written like `prometheus` or `argoCdHealth`. */
+export const providerField = z
+  .object({ type: z.string().regex(/^[a-z][A-Za-z0-9-]{0,62}$/, 'is not the name of a provider; write one like http or argoCdHealth') })
+  .catchall(jsonField);
 /** Present on every kind: `absent` removes the thing named. */
 export const stateField = z.enum(['present', 'absent']).optional();

@@ -19,13 +19,13 @@ import { identifierSchema } from '../names.js';
 import {
   celField,
   descriptionField,
+  executorField,
   jsonField,
   jsonObjectField,
   nameField,
   stateField,
   stringMapField,
   templateField,
-  typedConfigField,
 } from './fields.js';
 import { metricDocumentSchema, metricUseSchema, type MetricUse } from './metric.js';
 import { retrySchema, ruleSchema, timeoutsSchema, type WrittenRule } from './rules.js';
@@ -124,7 +124,7 @@ const deploymentSchema = z
     description: descriptionField,
     resources: celField,
     pool: templateField,
-    executor: typedConfigField,
+    executor: executorField,
     variables: z.record(variableName, variableSchema).optional(),
     verification: z.array(metricUseSchema).max(50).optional(),
     retry: retrySchema.optional(),

@@ -1,7 +1,7 @@
 import type { MetricSpec, ProviderSpec } from '@slipway/core';
 import { z } from 'zod';
 import { durationSchema } from '../durations.js';
-import { celField, descriptionField, nameField, stateField, typedConfigField } from './fields.js';
+import { celField, descriptionField, nameField, providerField, stateField } from './fields.js';
 
 /** Most measurements of one metric: bounds what one verification records. */
 const COUNT_MAX = 1_000;
@@ -9,7 +9,7 @@ const INTERVAL_MS_DEFAULT = 10_000;
 const ERROR_LIMIT_DEFAULT = 4;
 
 const metricFields = {
-  provider: typedConfigField.optional(),
+  provider: providerField.optional(),
   interval: durationSchema.optional(),
   count: z.int().min(1).max(COUNT_MAX).optional(),
   initialDelay: durationSchema.optional(),

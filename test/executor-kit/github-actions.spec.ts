@@ -1,4 +1,7 @@
 import { describeExecutor } from './executor-suite.js';
 import { githubActionsSubject } from './subjects/github-actions.js';
 
-describeExecutor('github-actions', () => githubActionsSubject());
+// Reviews are given in GitHub.
+const without = ['asksToConfirm'] as const;
+
+describeExecutor('github-actions', () => githubActionsSubject(), { without });

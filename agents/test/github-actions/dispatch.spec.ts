@@ -205,10 +205,24 @@ describe('a run that another agent began', () => {
     expect(bench.server.runs).toMatchObject([{ status: 'completed', conclusion: 'cancelled' }]);
   });
 
-  it('is found behind many others', async () => {
+  it('is found behind a thousand others, which is more than GitHub gives for one search', async () => {
     await bench.agent().start(bench.run());
-    for (let at = 0; at < 250; at++) bench.server.addRun(`deploy other-${at}.1`);
+    const [ours] = bench.server.runs;
+    for (let at = 0; at < 1_150; at++) bench.server.addRun(`deploy other-${at}.1`).createdAt -= (1_150 - at) * 1_000;
+    ours!.createdAt -= 1_160_000;
     await expect(bench.agent().observe(elsewhere())).resolves.toBe('running');
+    const searches = bench.server.requests.map(({ query }) => query.get('created')?.replace(/\d{4}-\S+?Z/g, 'T'));
+    expect(new Set(searches)).toEqual(new Set(['>=T', undefined, 'T..T']));
+  });
+
+  it('is looked for from when its job was made, which its id tells', async () => {
+    const made = Date.now() - 86_400_000;
+    const id = `${made
+      .toString(16)
+      .padStart(12, '0')
+      .replace(/^(.{8})/, '$1-')}-7000-8000-000000000000`;
+    await bench.agent().start(bench.run({ job: id }));
+    expect(bench.server.requests[0]?.query.get('created')).toBe(`>=${new Date(made - 3_600_000).toISOString().slice(0, 19)}Z`);
   });
 
   it('is not taken for one whose id begins or ends alike', async () => {

@@ -224,10 +224,18 @@ describe('a run that is to end', () => {
 
   it('and does not, is not said to have ended', async () => {
     await begin();
-    bench.server.misbehave({ method: 'POST', path: /cancel$/, instead: { status: 409, body: { message: 'not now' } }, times: 5 });
+    bench.server.misbehave({ method: 'POST', path: /cancel$/, instead: { status: 409, body: { message: 'not now' } }, times: 1_000 });
     run.end();
     await expect(agent.cancel(run)).resolves.toBe(false);
     expect(bench.server.requests.length).toBeLessThan(150);
+  });
+
+  it('that can’t be cancelled just yet is asked again', async () => {
+    await begin();
+    bench.server.misbehave({ method: 'POST', path: /cancel$/, instead: { status: 409, body: { message: 'not yet' } }, times: 2 });
+    run.end();
+    await expect(agent.cancel(run)).resolves.toBe(true);
+    expect(bench.server.count('POST', /cancel$/)).toBe(3);
   });
 
   it('but had ended before, has the outcome that it had', async () => {

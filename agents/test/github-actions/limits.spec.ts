@@ -51,6 +51,40 @@ describe('many runs of one repository', () => {
     expect(jobs).toBeLessThanOrEqual(5 * (rounds + 1));
   });
 
+  it('that wait for reviewers have these read once a minute each, while others move', async () => {
+    bench = await new GithubBench().open();
+    const agent = bench.agent();
+    const runs = Array.from({ length: 6 }, (_, at) => bench.run({ job: `job-${at}` }));
+    await Promise.all(runs.map((run) => agent.start(run)));
+    for (const run of runs) void agent.follow(run);
+    const [moving, ...others] = bench.server.runs;
+    const pending = [{ environment: 'production', reviewers: ['ann'], waitMinutes: 0 }];
+    for (const run of others) bench.server.change(run, { status: 'waiting', pending });
+    await eventually('all ask', () => runs.filter((run) => run.said.asked.length > 0).length === 5);
+    for (let minute = 0; minute < 4; minute++) {
+      await later(60_000);
+      bench.server.change(moving!, { status: minute % 2 === 0 ? 'in_progress' : 'queued' });
+    }
+    expect(bench.server.count('GET', /pending_deployments$/)).toBeLessThan(5 * 7);
+    expect(runs.flatMap((run) => run.said.asked)).toHaveLength(bench.server.count('GET', /pending_deployments$/));
+  });
+
+  it('are dispatched one in a second, whoever waits says so; one that is to end leaves the row', async () => {
+    bench = await new GithubBench({ hurry: 10 }).open();
+    const agent = bench.agent();
+    const begunAt = bench.time.monotonic();
+    const runs = Array.from({ length: 10 }, (_, at) => bench.run({ job: `job-${at}` }));
+    const started = runs.map((run) => agent.start(run).catch(() => 'ended'));
+    const last = runs.at(-1)!;
+    await eventually('it waits', () => lastMessage(last)?.includes('one dispatch in a second'));
+    last.end();
+    const ends = await Promise.all(started);
+    expect(ends.at(-1)).toBe('ended');
+    await expect(agent.cancel(last)).resolves.toBe(true);
+    expect(bench.server.runs).toHaveLength(9);
+    expect(bench.time.monotonic() - begunAt).toBeGreaterThan(8_000);
+  });
+
   it('that begin later, or long ago, are found too', async () => {
     bench = await new GithubBench().open();
     const agent = bench.agent();

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { githubActionsExecutorSchema, type GithubActionsConfig } from '@slipway/contracts';
 import type { JobSpec } from '@slipway/core';
 import type { AgentClock, Timers } from '../../ports.js';
+import { cleanText } from '../../text.js';
 import { pause } from '../../timers.js';
 import { Ambiguous, Interrupted, NotSent } from '../../vendor/failures.js';
 import type { VendorClients } from '../../vendor/vendor-clients.js';
@@ -156,11 +157,11 @@ export class GithubActionsExecutor implements Executor {
     }
     const { found, untold } = await awaitRun(open, since, asking, this.time).catch((error: unknown) => {
       // What is refused now says nothing of what was begun before.
-      throw error instanceof Refused ? new Error(`${doubt}, and its run could not be looked up: ${error.message}`) : error;
+      throw error instanceof Refused ? new Error(`${cleanText(doubt, 500)}, and its run could not be looked up: ${error.message}`) : error;
     });
     if (found) return this.noteRun(run, found.id);
     throw new Error(
-      `${doubt}, and no run of ${config.workflow} named with ${run.id} appeared within a minute${untold === undefined ? `; its run-name must hold \${{ inputs.${config.jobInput} }}` : `: ${untold}`}`,
+      `${cleanText(doubt, 500)}, and no run of ${config.workflow} named with ${run.id} appeared within a minute${untold === undefined ? `; its run-name must hold \${{ inputs.${config.jobInput} }}` : `: ${untold}`}`,
     );
   }
 
@@ -191,22 +192,26 @@ export class GithubActionsExecutor implements Executor {
     const post = (what: 'cancel' | 'force-cancel') =>
       session.ask({ method: 'POST', path: `/repos/${config.repository}/actions/runs/${id}/${what}` }, asking);
     const forceAt = this.time.clock.monotonic() + CANCEL_MS.grace;
-    let forced = false;
-    // 409: it has ended, or can't be cancelled just now; reading tells which.
-    const answer = await post('cancel');
-    if (answer.status === 401 || answer.status === 403) throw new Error(`GitHub did not let run ${id} be cancelled: ${said(answer)}`);
+    let what: 'cancel' | 'force-cancel' = 'cancel';
+    let taken = false;
     for (;;) {
+      if (!taken) {
+        const answer = await post(what);
+        if (answer.status === 401 || answer.status === 403) throw new Error(`GitHub did not let run ${id} be cancelled: ${said(answer)}`);
+        // Else, with 409, it has ended, or can't be cancelled just now; reading tells which.
+        taken = answer.status === 202;
+      }
       const seen = await this.read(open, id, asking);
       if (phaseOf(seen) === 'ended') {
         poller.offer(seen);
         return true;
       }
-      if (!forced && this.time.clock.monotonic() >= forceAt) {
-        forced = true;
-        await post('force-cancel');
-      }
       await pause(this.time.timers, CANCEL_MS.looksEvery, asking.signal);
       if (asking.signal.aborted) return false;
+      if (what === 'cancel' && this.time.clock.monotonic() >= forceAt) {
+        what = 'force-cancel';
+        taken = false;
+      }
     }
   }
 

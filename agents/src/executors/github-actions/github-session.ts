@@ -1,12 +1,18 @@
 import type { Readable } from 'node:stream';
 import type { AgentClock, Timers } from '../../ports.js';
+import { pause } from '../../timers.js';
+import { Interrupted } from '../../vendor/failures.js';
 import type { VendorAnswer, VendorClient, VendorRequest } from '../../vendor/vendor-client.js';
 import { askPatiently, type Asking, type Credentials } from './credentials.js';
 import { RequestBudget } from './rate-limits.js';
 
+/** GitHub asks for a second between requests that make something. */
+const BETWEEN_WRITES_MS = 1_000;
+
 /** One server with one set of credentials: every request of the runs that have both. */
 export class GithubSession {
   readonly budget: RequestBudget;
+  private nextWriteAt = -Infinity;
 
   constructor(
     private readonly client: VendorClient,
@@ -24,8 +30,18 @@ export class GithubSession {
     );
   }
 
-  /** For what must not be sent twice. Throws `Ambiguous` when it may have been carried out, and nothing of the kind when it was not. */
-  once(what: VendorRequest, asking: Asking): Promise<VendorAnswer> {
+  /**
+   * For what must not be sent twice, one in a second. Throws `Ambiguous` when it may have been carried out, and nothing of the kind when it was
+   * not.
+   */
+  async once(what: VendorRequest, asking: Asking): Promise<VendorAnswer> {
+    const { clock, timers } = this.time;
+    const waitMs = this.nextWriteAt - clock.monotonic();
+    this.nextWriteAt = Math.max(this.nextWriteAt, clock.monotonic()) + BETWEEN_WRITES_MS;
+    if (waitMs > BETWEEN_WRITES_MS)
+      asking.waiting(`waits its turn for ${Math.ceil(waitMs / 1_000)} s: GitHub wants one dispatch in a second`);
+    if (waitMs > 0) await pause(timers, waitMs, asking.signal);
+    if (asking.signal.aborted) throw new Interrupted();
     return this.authorized((headers) => this.client.once({ ...what, headers: { ...what.headers, ...headers } }, asking), asking);
   }
 

@@ -11,6 +11,8 @@ const MESSAGE_LENGTH_MAX = 1_000;
 const STEP_LENGTH_MAX = 200;
 /** Until GitHub says that it has ended, it has not. */
 const PERCENT_MAX = 99;
+/** Who must act is read again after so long, or when the run has changed. */
+const PENDING_AGAIN_MS = 60_000;
 /** Noted while a person is waited for: news of a vendor that is down must not start the run's clock again, in a later life neither. */
 const ASKED = 'github.asked';
 
@@ -27,6 +29,7 @@ export const askingOf = (run: Run, signal: AbortSignal): Asking => ({
 export class Narrator {
   private said = '';
   private attempt: number;
+  private asked = { of: '', at: -Infinity };
 
   constructor(
     private readonly run: Run,
@@ -81,15 +84,19 @@ export class Narrator {
   }
 
   private async askPerson(run: WorkflowRun): Promise<void> {
+    const now = this.run.clock.monotonic();
+    const of = JSON.stringify([run.status, run.updated_at, run.run_attempt]);
+    if (of === this.asked.of && now - this.asked.at < PENDING_AGAIN_MS && this.said !== '') return;
+    this.asked = { of, at: now };
     const pending = run.status === 'completed' ? [] : await this.pendingOf(run);
     if (pending.length > 0 && pending.every(({ wait_timer, reviewers }) => wait_timer > 0 && reviewers.length === 0)) {
       const timers = pending.map(({ environment, wait_timer }) => `${environment.name} (${wait_timer} min)`);
       return this.progress(run, { message: `waits in GitHub for the timer of environment ${timers.join(', ')}` });
     }
-    this.said = '';
-    this.run.note(ASKED, true);
+    if (this.run.notes[ASKED] !== true) this.run.note(ASKED, true);
     const what = pending.length > 0 ? `a review for ${pending.map(reviewOf).join(', ')}` : 'an approval';
     const message = cleanText(`run ${run.id} of ${this.config.workflow} waits in GitHub for ${what}`, MESSAGE_LENGTH_MAX);
+    this.said = message;
     this.run.actionRequired(message, run.html_url === undefined ? {} : { link: run.html_url });
   }
 

@@ -73,6 +73,16 @@ describe('requests to a vendor', () => {
     await expect(client.ask({ method: 'GET', path: '/gone' }, wait())).resolves.toMatchObject({ status: 404 });
   });
 
+  it('whose answer is read as it comes are refused as any other', async () => {
+    const server = await serve();
+    const client = clientOf(server);
+    server.misbehave({ path: /x/, instead: { status: 403, text: 'no'.repeat(100_000) } });
+    const { signal } = new AbortController();
+    await expect(client.stream({ method: 'GET', path: '/x' }, signal)).rejects.toThrow('answered 403 to GET /x');
+    const chunks = await (await client.stream({ method: 'GET', path: '/x' }, signal)).toArray();
+    expect(Buffer.concat(chunks as Buffer[]).toString()).toBe('{"done":0,"token":"Bearer t"}');
+  });
+
   it('wait for a server that is down for an hour, all together and with few tries, and end with the signal', async () => {
     const server = await serve();
     const time = new HurriedTime(3_000);

@@ -131,7 +131,8 @@ export class VendorClient {
     // Whoever leaves an answer half read makes it an error, which nobody hears then.
     body.on('error', () => {});
     if (status >= 200 && status < 300) return body;
-    body.destroy();
+    // Tearing it off is an error of the stream's, which is nobody's concern.
+    body.on('error', () => undefined).destroy();
     throw new Ambiguous(`${this.host} answered ${status} to ${what.method} ${pathOf(what.path)}`);
   }
 

@@ -1,10 +1,12 @@
 import type { Executor } from './executors/executor.js';
+import { ArgoCdExecutor } from './executors/argo-cd/argo-cd.js';
 import { CommandExecutor } from './executors/command/command.js';
 import { GithubActionsExecutor } from './executors/github-actions/github-actions.js';
 import { noopExecutor } from './executors/noop.js';
 import { TerraformCloudExecutor } from './executors/terraform-cloud/terraform-cloud.js';
 import { TerraformExecutor } from './executors/terraform/terraform.js';
 import type { AgentClock, Timers } from './ports.js';
+import { argoCdHealthProvider } from './providers/argo-cd-health.js';
 import { commandProvider } from './providers/command.js';
 import { datadogProvider } from './providers/datadog.js';
 import { httpProvider } from './providers/http.js';
@@ -26,6 +28,7 @@ export interface CatalogParts {
 
 /** Every executor this program has. */
 export const allExecutors = ({ passed, noop, clients, clock, timers }: CatalogParts): Executor[] => [
+  new ArgoCdExecutor(clients),
   new CommandExecutor(passed),
   new GithubActionsExecutor(clients, { clock, timers }),
   new TerraformCloudExecutor(clients),
@@ -35,6 +38,7 @@ export const allExecutors = ({ passed, noop, clients, clock, timers }: CatalogPa
 
 /** Every provider of measurements this program has. */
 export const allProviders = ({ passed, clients }: CatalogParts): Provider[] => [
+  argoCdHealthProvider(clients),
   commandProvider(passed),
   datadogProvider(clients),
   httpProvider,

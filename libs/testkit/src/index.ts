@@ -2,6 +2,8 @@ export * from './eventually.js';
 export * from './nats.js';
 export * from './postgres.js';
 export * from './proxy.js';
+export * from './vendor/argo-cd-controller.js';
+export * from './vendor/argo-cd-server.js';
 export * from './vendor/datadog-server.js';
 export * from './vendor/github-server.js';
 export * from './vendor/terraform-cloud-run.js';

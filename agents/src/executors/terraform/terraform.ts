@@ -89,11 +89,6 @@ export class TerraformExecutor implements Executor {
   async start(run: Run): Promise<void> {
     const place = this.place(run);
     if ((await readOutcome(place)) || (await lastApply(place)) !== undefined) return;
-    await mkdir(run.directory, { recursive: true, mode: 0o700 });
-    if ((await readEpoch(place)) !== run.grant.epoch) {
-      await rm(stopFileOf(run.directory), { force: true });
-      await writeFile(place.file('epoch'), String(run.grant.epoch));
-    }
     const prepared = await this.prepare(run).catch(async (error: unknown) => {
       if (error instanceof Refused) await rm(run.directory, { recursive: true, force: true });
       throw error;
@@ -170,7 +165,8 @@ export class TerraformExecutor implements Executor {
   private prepare(run: Run): Promise<Prepared> {
     let prepared = this.preparations.get(run);
     if (!prepared) {
-      prepared = new Preparation(this.place(run)).prepare();
+      const place = this.place(run);
+      prepared = enter(place).then(() => new Preparation(place).prepare());
       this.preparations.set(run, prepared);
     }
     return prepared;
@@ -252,6 +248,15 @@ export class TerraformExecutor implements Executor {
 
 const tracesIn = async (directory: string): Promise<string[]> =>
   (await readdir(directory).catch(() => [])).filter((name) => /^(init|plan|look|apply-\d+)-\d+$/.test(name));
+
+/** Note under which epoch this agent prepares the run; what ended an earlier one does not end this. */
+async function enter(place: Workplace): Promise<void> {
+  const { grant, directory } = place.run;
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  if ((await readEpoch(place)) === grant.epoch) return;
+  await writeFile(place.file('epoch'), String(grant.epoch));
+  await rm(stopFileOf(directory), { force: true });
+}
 
 async function readOutcome(place: Workplace): Promise<(Outcome & { outputs?: JsonObject }) | undefined> {
   const text = await readFile(place.file('outcome.json'), 'utf8').catch(() => undefined);

@@ -50,15 +50,16 @@ export async function runJob(held: HeldJob, parts: JobRunParts): Promise<void> {
   const veto = executor
     ? (executor.validate(config) ?? vetoExecutor(parts.allow, executor, config))
     : `this agent has no executor ${config.type}; it has ${Object.keys(parts.executors).join(', ')}`;
-  if (!executor || veto !== undefined) return parts.say(held, { verb: 'rejected', message: veto ?? '' });
+  // Nothing was started by this life; whether an earlier one did can't be looked up by an executor that may not run.
+  const refuse = (message: string): void =>
+    parts.say(held, { verb: held.startedAt !== undefined || held.grant.observeFirst ? 'unknown' : 'rejected', message });
+  if (!executor || veto !== undefined) return refuse(veto ?? '');
 
   let secrets: Record<string, string>;
   try {
     secrets = await parts.secrets(executor.secretReferences?.(config) ?? {});
   } catch (error) {
-    // Nothing was started by this life; whether an earlier one did is not known without the secrets.
-    const begun = held.startedAt !== undefined || held.grant.observeFirst;
-    return parts.say(held, { verb: begun ? 'unknown' : 'rejected', message: (error as Error).message });
+    return refuse((error as Error).message);
   }
   await new ExecutorRun(held, executor, secrets, parts).go();
 }

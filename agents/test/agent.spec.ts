@@ -107,6 +107,12 @@ describe('taking jobs in', () => {
     expect(await outcome({ type: 'command' }, 'c')).toMatchObject({ verb: 'rejected', message: 'executor.run is missing' });
     expect(bench.executor.begun).toEqual([]);
   });
+
+  it('does not call rejected what an earlier holder may have begun: that is unknown', async () => {
+    bench.link.answer = (id) => grantOf(id, { epoch: 2, observeFirst: true, spec: { executor: { type: 'terraform' }, context: {} } });
+    await run('a');
+    expect(bench.link.verbs('a')).toEqual(['unknown']);
+  });
 });
 
 it('gives back at once what several queues together deliver beyond its places', async () => {

@@ -44,6 +44,16 @@ describe('a member that is entered by several jobs', () => {
     expect(told(byJob, [failed('job', true)]).rollout.ending).toMatchObject({ state: 'rolledBack' });
   });
 
+  it('that was refused before it began is brought back by no rule: its rollout stops and says why', () => {
+    for (const scope of ['target', 'rollout'] as const) {
+      const live = told(plan(2, { maxInFlight: 2 }, { ...onJob, scope }), [{ type: 'start' }]).rollout;
+      const { rollout, effects } = told(live, [failed('rejected', false)]);
+      expect(rollout).toMatchObject({ state: 'halted', members: 'fj', because: expect.stringContaining('it was bad') });
+      expect(rollout.ending).toBeUndefined();
+      expect(effects.filter(({ type }) => type === 'rollBack')).toEqual([]);
+    }
+  });
+
   it('that was only stopped is taken back and takes nobody with it', () => {
     const live = told(plan(2, { maxInFlight: 2 }, onJob), [{ type: 'start' }]).rollout;
     const { rollout, effects } = told(live, [failed('stopped', true)]);

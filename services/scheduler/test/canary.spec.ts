@@ -42,6 +42,20 @@ describe('a canary at one target', () => {
     expect((await mesh.rollout('1.1.0')).state).toBe('completed');
   });
 
+  it('whose deployment is refused before it began is not taken back, and its version not condemned', async () => {
+    const mesh = await new Sequences().begin();
+    await mesh.bring('1.0.0', steps);
+    await mesh.release('1.1.0', { ...steps, rollback: onFailure });
+    const [job] = await mesh.offered();
+    const { epoch } = await mesh.granted('anna', job!.id);
+    await mesh.report('anna', job!.id, { verb: 'rejected', epoch, n: 1, message: 'the token is not accepted' });
+    expect(await mesh.told('1.1.0')).toEqual(['deploy 0 rejected']);
+    expect(await mesh.there()).toEqual({ runs: ['1.0.0 1 1 verified'], quarantined: [] });
+    expect(await mesh.rollout('1.1.0')).toMatchObject({ state: 'halted', because: expect.stringContaining('the token is not accepted') });
+    await mesh.command('retryFailed');
+    expect((await mesh.offered()).map(({ version, kind }) => [version, kind])).toEqual([['1.1.0', 'deploy']]);
+  });
+
   it('tells its executor what to do, and with how much', async () => {
     const mesh = await new Sequences().begin();
     await mesh.release('1.0.0', steps);

@@ -274,10 +274,26 @@ describe('jobs', () => {
     await mesh.release('1.0.0', { rollback: { kind: 'rollback', on: ['jobFailure'], scope: 'target' } });
     expect(await mesh.jobs()).toMatchObject([{ state: 'rejected' }]);
     expect((await mesh.jobs())[0]?.message).toMatch(/adress/);
-    expect(await mesh.letters('1.0.0')).toBe('r');
-    expect((await mesh.cell()).quarantined).toMatchObject([
-      { version: '1.0.0', because: expect.stringMatching(/nothing had begun there/) },
-    ]);
+    expect(await mesh.letters('1.0.0')).toBe('f');
+    expect(await mesh.rollout('1.0.0')).toMatchObject({ state: 'halted', because: expect.stringMatching(/adress/) });
+    expect((await mesh.cell()).quarantined).toEqual([]);
+  });
+
+  it('refused before anything began condemns no version: it waits with the reason, whatever the rollback rule says, and goes when it is asked again', async () => {
+    const mesh = await new Mesh({ hosts: 2 }).begin();
+    await mesh.release('1.0.0');
+    await mesh.work();
+    await mesh.release('1.1.0', { rollback: { kind: 'rollback', on: ['jobFailure'], scope: 'rollout' } });
+    const [job] = await mesh.offered();
+    const { epoch } = await mesh.granted('anna', job!.id);
+    await mesh.report('anna', job!.id, { verb: 'started', epoch, n: 1 });
+    await mesh.report('anna', job!.id, { verb: 'rejected', epoch, n: 2, message: 'the token is not accepted' });
+    expect(await mesh.rollout('1.1.0')).toMatchObject({ state: 'halted', because: expect.stringContaining('the token is not accepted') });
+    expect((await mesh.cell()).quarantined).toEqual([]);
+    expect((await mesh.jobs({ version: '1.0.0' })).filter((one) => one.rollback)).toEqual([]);
+    await mesh.command('retryFailed');
+    await mesh.work();
+    expect((await mesh.cell()).running).toMatchObject([{ version: '1.1.0', count: 2 }]);
   });
 
   it('goes on with a verification whose agent was lost, without measuring anything twice', async () => {

@@ -74,8 +74,11 @@ export interface Rollout {
 
 /** What an `f` tells beside the letter, where a target is entered by several jobs. */
 export interface MemberFailure {
-  /** `stopped`: nothing was wrong, it goes no further because its rollout does not. Absent: told by the letter that it had. */
-  of?: 'job' | 'verification' | 'stopped';
+  /**
+   * `stopped`: nothing was wrong, it goes no further because its rollout does not. `rejected`: nothing had begun, so there is nothing to roll back and
+   * nothing is known of the version. Absent: told by the letter that it had.
+   */
+  of?: 'job' | 'verification' | 'stopped' | 'rejected';
   /** Something has moved there that its own strategy takes back, whatever the rollback rule says. */
   back: boolean;
 }

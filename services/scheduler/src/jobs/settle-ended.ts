@@ -8,6 +8,7 @@ import { makeVerify, metricsOf } from '../verification/make-verify.js';
 import { placeKey, type Work } from '../work.js';
 import { admitJobs } from './admit.js';
 import { jobEvent } from './job-events.js';
+import { beganNothing } from './began-nothing.js';
 import { settleFailed, settleGood, settleTurned, settleUncertain, settleWithdrawn } from './settle-outcome.js';
 
 /**
@@ -50,7 +51,10 @@ export async function settleEnded(work: Work, ended: readonly { row: JobRow; wit
     else if (withdrawn && row.state === 'cancelled') settleWithdrawn(work, row);
     else if (row.kind === 'verify') settleVerified(work, row, measured.get(row.id) ?? [], quarantines);
     else if (row.state === 'succeeded') verifications.push(...settleDeployed(work, row, quarantines));
-    else settleFailed(work, row, quarantines, row.message ?? `the job ended as ${row.state}`, row.state);
+    else {
+      const failure = beganNothing(row) ? ({ of: 'rejected', back: false } as const) : undefined;
+      settleFailed(work, row, quarantines, row.message ?? `the job ended as ${row.state}`, row.state, failure);
+    }
   }
   await admitJobs(work, verifications);
 }

@@ -1,5 +1,6 @@
 import { planRollback, SlipwayError, type ExecutorSpec, type Obligations, type ReleaseRecord } from '@slipway/core';
 import { admitJobs } from '../jobs/admit.js';
+import { beganNothing } from '../jobs/began-nothing.js';
 import { makeDeploy } from '../releases/make-deploy.js';
 import { tellRelease } from '../releases/release-events.js';
 import { memberIs } from '../rollouts/tell-member.js';
@@ -155,7 +156,7 @@ async function earlierJobs(work: Work, orders: readonly TakeBack[], history: Rea
   return new Map(jobs.map((job) => [job.releaseId, job]));
 }
 
-/** Targets where the version's job never got to an agent: there is nothing to take back. */
+/** Targets where the version's job never got to an agent, or was refused before it began: there is nothing to take back. */
 async function untouchedBy(work: Work, orders: readonly TakeBack[], history: ReadonlyMap<string, ReleaseRow[]>): Promise<Set<string>> {
   const newest = new Map<string, string>();
   for (const { resource, versionId } of orders) {
@@ -167,7 +168,7 @@ async function untouchedBy(work: Work, orders: readonly TakeBack[], history: Rea
   const untouched = new Set(newest.values());
   for (const job of work.jobs.all()) {
     const resource = newest.get(job.releaseId);
-    if (resource !== undefined && (job.claimedAt !== undefined || job.attempt > 1)) untouched.delete(resource);
+    if (resource !== undefined && (job.claimedAt !== undefined || job.attempt > 1) && !beganNothing(job)) untouched.delete(resource);
   }
   return untouched;
 }

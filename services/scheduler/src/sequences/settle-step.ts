@@ -8,6 +8,7 @@ import {
   type SequenceEvent,
 } from '@slipway/core';
 import { settleFailed, settleGood, settleTurned, settleUncertain, settleWithdrawn } from '../jobs/settle-outcome.js';
+import { beganNothing } from '../jobs/began-nothing.js';
 import { tellRelease } from '../releases/release-events.js';
 import { memberIs } from '../rollouts/tell-member.js';
 import type { ReleaseSequence } from './release-sequence.js';
@@ -118,7 +119,7 @@ function outcomeOf(work: Work, { row, withdrawn, measured }: EndedStep, stop: st
   if (row.state === 'succeeded') return { is: 'good' };
   if (row.state === 'unknown') return { is: 'unknown', because };
   if (withdrawn && row.state === 'cancelled') return stop === undefined ? { is: 'again' } : stopped(stop);
-  return { is: 'bad', of: 'job', because };
+  return { is: 'bad', of: beganNothing(row) ? 'rejected' : 'job', because };
 }
 
 /** Why the rest of a sequence is not begun: its rollout ends or is over, or people said that the version is bad. What brings a version back goes on. */

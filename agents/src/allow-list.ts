@@ -15,6 +15,8 @@ export const allowListSchema = z.strictObject({
   servers: z.array(z.string()).optional(),
   /** Source repositories, as globs of `owner/name`. */
   repositories: z.array(z.string()).optional(),
+  /** Directories whose files may be sent to a server, as globs of whole paths: `/srv/infra/*`. */
+  directories: z.array(z.string()).optional(),
   /** References to secrets that may be resolved, as globs: `env:DEPLOY_*`, `file:/run/secrets/*`. */
   secrets: z.array(z.string()).optional(),
 });
@@ -41,6 +43,7 @@ function* vetoes(list: AllowList, reach: Reach, references: Readonly<Record<stri
   for (const program of reach.programs ?? []) yield vetoProgram(list, program);
   yield vetoListed(list.servers, 'server', reach.servers);
   yield vetoListed(list.repositories, 'repository', reach.repositories);
+  yield vetoListed(list.directories, 'directory', reach.directories);
   for (const reference of Object.values(references)) {
     yield vetoListed(list.secrets, 'secret', [reference]);
     if (reference.startsWith('command:')) yield vetoProgram(list, reference.slice('command:'.length).split(/\s+/)[0] ?? '');

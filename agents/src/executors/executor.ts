@@ -77,6 +77,8 @@ export interface Reach {
   servers?: readonly string[];
   /** Source repositories, as `owner/name`. */
   repositories?: readonly string[];
+  /** Directories whose files are sent away, as whole paths. */
+  directories?: readonly string[];
   /** Variables of the environment that the config sets for programs. */
   variables?: readonly string[];
 }

@@ -3,6 +3,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { eventually, TEST_CERTIFICATE } from '@slipway/testkit';
+import { vetoExecutor } from '../../src/allow-list.js';
 import { Refused } from '../../src/executors/executor.js';
 import { hclLiteral } from '../../src/executors/terraform-cloud/hcl.js';
 import { packDirectory } from '../../src/executors/terraform-cloud/tarball.js';
@@ -289,6 +290,14 @@ describe('what is wrong for good is said at once, what may pass is waited for', 
     expect(scene.server.requests).toHaveLength(1);
   });
 
+  it('a server that fails at every request before the run: asked six times, and no run was created', async () => {
+    scene.server.misbehave({ path: /workspaces/, instead: { status: 500, text: 'panic' }, times: 100 });
+    await expect(scene.executor.start(scene.run())).rejects.toThrow(
+      new Refused(`${new URL(scene.server.url).host} answered 500 to GET /organizations/acme/workspaces/shop: panic; no run was created`),
+    );
+    expect(scene.server.requests).toHaveLength(6);
+  });
+
   it('something that is not the vendor', async () => {
     scene.server.misbehave({ path: /workspaces/, instead: { status: 200, text: '<html>hello</html>' } });
     await expect(scene.executor.start(scene.run())).rejects.toThrow(
@@ -335,15 +344,18 @@ describe('what is wrong for good is said at once, what may pass is waited for', 
   });
 
   it('a run that is to end begins nothing', async () => {
-    scene.server.misbehave({ path: /./, instead: { status: 503 }, times: 1_000_000 });
-    const run = scene.run();
-    const started = scene.executor.start(run);
+    const calm = await Scene.open({ factor: 20 });
+    calm.server.addWorkspace('shop');
+    calm.server.misbehave({ path: /./, instead: { status: 503 }, times: 1_000_000 });
+    const run = calm.run();
+    const started = calm.executor.start(run);
     await eventually('it waits', () => messagesOf(run).length > 0);
     run.end();
     await expect(started).rejects.toThrow('stopped waiting');
-    scene.server.behave();
-    expect(await scene.executor.cancel(run)).toBe(true);
-    expect(scene.server.runs).toEqual([]);
+    calm.server.behave();
+    expect(await calm.executor.cancel(run)).toBe(true);
+    expect(calm.server.runs).toEqual([]);
+    await calm.close();
   });
 });
 
@@ -367,8 +379,12 @@ describe('a config', () => {
     const config = scene.config({
       workspace: { name: 'shop', vcsRepo: { identifier: 'acme/infra', oauthTokenId: 'ot-1' } },
       variables: [{ key: 'TOKEN', category: 'env', secret: 'file:/run/secrets/t' }],
+      configuration: { directory: '/srv/infra/../../etc/' },
     });
-    expect(scene.executor.reaches(config)).toEqual({ servers: [scene.server.url], repositories: ['acme/infra'] });
+    expect(scene.executor.reaches(config)).toEqual({ servers: [scene.server.url], repositories: ['acme/infra'], directories: ['/etc'] });
+    expect(vetoExecutor({ directories: ['/srv/infra/*'] }, scene.executor, config)).toBe(
+      'the owner of this agent does not allow the directory /etc; allowed: /srv/infra/*',
+    );
     expect(scene.executor.secretReferences(config)).toEqual({ token: 'env:TFC_TOKEN', 'variable env TOKEN': 'file:/run/secrets/t' });
   });
 });

@@ -11,7 +11,7 @@ const SLOW_MS = 100;
 /** The executor and a stand-in of HCP Terraform, whose runs plan until the story lets them end. */
 export async function terraformCloudSubject(): Promise<Subject> {
   const server = await new TerraformCloudServer().start();
-  server.addWorkspace('shop');
+  const workspace = server.addWorkspace('shop', { 'auto-apply': true });
   server.script = { holds: 'planning' };
   const time = new HurriedTime(100);
   const life = (): Life => {
@@ -33,7 +33,6 @@ export async function terraformCloudSubject(): Promise<Subject> {
       organization: 'acme',
       workspace: { name: 'shop' },
       variables: [{ key: 'PASSWORD', category: 'env', secret: 'env:PASSWORD' }],
-      autoApply: true,
     },
     secrets: { token: TOKEN, 'variable env PASSWORD': SECRET },
     time,
@@ -52,6 +51,10 @@ export async function terraformCloudSubject(): Promise<Subject> {
     ignoreCancel: () => void (server.script = { ...server.script, ignoresCancel: {} }),
     askPerson: (runId) => become(runId, 'policy_override'),
     personActs: (runId) => ours(runId)[0]?.override(),
+    asksToConfirm: () => {
+      workspace.attributes['auto-apply'] = false;
+      server.script = {};
+    },
     hostile: {
       'a log of control characters and terminal sequences': logs('\u0000\u001b[31mred\u001b[0m\u0007\n'),
       'a log with a secret': logs(`the password is ${SECRET}, the token ${TOKEN}\n`),

@@ -1,7 +1,7 @@
 import { SlipwayError, type Json } from '@slipway/core';
 import { z } from 'zod';
 import { cleanText } from '../../text.js';
-import { NotSent } from '../../vendor/failures.js';
+import { Ambiguous, Interrupted, NotSent } from '../../vendor/failures.js';
 import type { VendorAnswer, VendorClient, VendorRequest, Waiting } from '../../vendor/vendor-client.js';
 import type { VendorClients } from '../../vendor/vendor-clients.js';
 import { Refused } from '../executor.js';
@@ -100,12 +100,14 @@ export function refuseUnless(ok: number, answer: VendorAnswer, api: TerraformClo
   throw new Refused(`${what} at ${host} failed: ${told(answer)}; ${otherwise}`);
 }
 
-/** What will not come right by asking again ends the beginning; anything else goes on its way. */
-export async function refusingWhatLasts<T>(attempt: () => Promise<T>): Promise<T> {
+/** For what goes before the run: nothing was begun, so what fails and will not come right by asking again refuses it. */
+export async function refusingWhatLasts<T>(ending: AbortSignal, attempt: () => Promise<T>): Promise<T> {
   try {
     return await attempt();
   } catch (error) {
+    if (ending.aborted) throw new Interrupted();
     if (error instanceof NotSent && error.lasting) throw new Refused(error.message);
+    if (error instanceof Ambiguous) throw new Refused(`${error.message}; no run was created`);
     throw error;
   }
 }

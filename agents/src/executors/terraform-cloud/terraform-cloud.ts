@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { TERRAFORM_CLOUD_SERVER, terraformCloudExecutorSchema, type TerraformCloudConfig } from '@slipway/contracts';
 import type { JobSpec } from '@slipway/core';
 import { Interrupted } from '../../vendor/failures.js';
@@ -5,7 +6,8 @@ import type { Waiting } from '../../vendor/vendor-client.js';
 import type { VendorClients } from '../../vendor/vendor-clients.js';
 import type { Executor, Observation, Outcome, Reach, Run } from '../executor.js';
 import { refusingWhatLasts, TerraformCloudApi } from './api.js';
-import { waitingOf } from './beginning.js';
+import type { TerraformRun } from './answers.js';
+import { waitingOf, type Beginning } from './beginning.js';
 import { RunStop } from './run-stop.js';
 import { prepareConfiguration } from './configuration.js';
 import { createRun, isOurs, notedRun, noteRun, searchRunTwice } from './create-run.js';
@@ -44,9 +46,12 @@ export class TerraformCloudExecutor implements Executor {
   }
 
   reaches(config: JobSpec['executor']): Reach {
-    const { server, workspace } = terraformCloudExecutorSchema.parse(config);
-    const repositories = workspace.vcsRepo ? { repositories: [workspace.vcsRepo.identifier] } : {};
-    return { servers: [new URL(server ?? TERRAFORM_CLOUD_SERVER).origin], ...repositories };
+    const { server, workspace, configuration } = terraformCloudExecutorSchema.parse(config);
+    return {
+      servers: [new URL(server ?? TERRAFORM_CLOUD_SERVER).origin],
+      ...(workspace.vcsRepo ? { repositories: [workspace.vcsRepo.identifier] } : {}),
+      ...(configuration?.directory === undefined ? {} : { directories: [path.resolve(configuration.directory)] }),
+    };
   }
 
   async observe(run: Run): Promise<Observation> {
@@ -63,20 +68,24 @@ export class TerraformCloudExecutor implements Executor {
     }
   }
 
-  start(run: Run): Promise<void> {
-    return refusingWhatLasts(async () => {
-      const { api, config } = this.open(run);
-      const beginning = { run, api, config, wait: waitingOf(run, run.ending) };
-      if (notedRun(run) !== undefined) return;
-      const found = await findWorkspace(beginning);
-      if (found?.latestRun && isOurs(run, found.latestRun)) return noteRun(run, found.latestRun);
-      const workspace = await prepareWorkspace(beginning, found);
-      await this.variables.bring(beginning, workspace.id);
-      const versionId = await prepareConfiguration(beginning, workspace.id);
-      await awaitFirstFetch(beginning, workspace);
-      if (run.ending.aborted) throw new Interrupted();
-      noteRun(run, await createRun(beginning, workspace.id, versionId));
-    });
+  async start(run: Run): Promise<void> {
+    if (notedRun(run) !== undefined) return;
+    const { api, config } = this.open(run);
+    const beginning = { run, api, config, wait: waitingOf(run, run.ending) };
+    const prepared = await refusingWhatLasts(run.ending, () => this.prepare(beginning));
+    if (run.ending.aborted) throw new Interrupted();
+    noteRun(run, 'made' in prepared ? prepared.made : await createRun(beginning, prepared.workspaceId, prepared.versionId));
+  }
+
+  /** All that goes before the run; it may be done again. The run itself, where it is there already. */
+  private async prepare(beginning: Beginning): Promise<{ made: TerraformRun } | { workspaceId: string; versionId: string | undefined }> {
+    const found = await findWorkspace(beginning);
+    if (found?.latestRun && isOurs(beginning.run, found.latestRun)) return { made: found.latestRun };
+    const workspace = await prepareWorkspace(beginning, found);
+    await this.variables.bring(beginning, workspace.id);
+    const versionId = await prepareConfiguration(beginning, workspace.id);
+    await awaitFirstFetch(beginning, workspace);
+    return { workspaceId: workspace.id, versionId };
   }
 
   async follow(run: Run): Promise<Outcome> {

@@ -260,6 +260,20 @@ describe('a run that is to end', () => {
     expect(bench.server.runs).toMatchObject([{ conclusion: 'cancelled' }]);
   });
 
+  it('while it is looked up, and had succeeded, has succeeded', async () => {
+    bench.server.listLag = 2;
+    bench.server.misbehave({ method: 'POST', path: /dispatches$/, loseAnswer: true });
+    run = bench.run();
+    const started = agent.start(run);
+    await eventually('it looks', () => bench.server.count('GET', /\/runs$/) >= 2);
+    bench.server.conclude(bench.server.runs[0]!, 'success');
+    run.end();
+    await started;
+    const ended = agent.follow(run);
+    await expect(agent.cancel(run)).resolves.toBe(true);
+    await expect(ended).resolves.toMatchObject({ verb: 'succeeded' });
+  });
+
   it('with credentials that may not cancel is not said to have ended', async () => {
     await begin();
     bench.server.tokens.set('ghp_test', 'read');

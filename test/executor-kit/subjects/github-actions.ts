@@ -1,5 +1,6 @@
 import { GithubServer, type StandInRun } from '@slipway/testkit';
 import { GithubActionsExecutor } from '../../../agents/src/executors/github-actions/github-actions.js';
+import type { Timers } from '../../../agents/src/ports.js';
 import { VendorClients } from '../../../agents/src/vendor/vendor-clients.js';
 import { HurriedTime } from '../../../agents/test/hurried-time.js';
 import type { Hostility, Life, Subject } from '../subject.js';
@@ -12,11 +13,19 @@ export async function githubActionsSubject(options: { enterprise?: boolean } = {
   server.tokens.clear();
   server.tokens.set(TOKEN, 'write');
   const time = new HurriedTime(400);
-  const lives: VendorClients[] = [];
+  const lives: Life[] = [];
   const life = (): Life => {
-    const clients = new VendorClients({ clock: time, timers: time, random: () => 0.5 });
-    lives.push(clients);
-    return { executor: new GithubActionsExecutor(clients, { clock: time, timers: time }), kill: () => clients.close() };
+    let dead = false;
+    // What a dead life waits for does not come.
+    const timers: Timers = { after: (ms, go) => (dead ? () => {} : time.after(ms, () => dead || go())) };
+    const clients = new VendorClients({ clock: time, timers, random: () => 0.5 });
+    const kill = (): Promise<void> => {
+      dead = true;
+      return clients.close();
+    };
+    const made = { executor: new GithubActionsExecutor(clients, { clock: time, timers }), kill };
+    lives.push(made);
+    return made;
   };
   const runOf = (id: string): StandInRun | undefined => server.runsOf(id)[0];
   const dispatches = { method: 'POST', path: /\/dispatches$/ };
@@ -80,7 +89,7 @@ export async function githubActionsSubject(options: { enterprise?: boolean } = {
           }),
     },
     close: async () => {
-      for (const clients of lives) await clients.close();
+      for (const { kill } of lives) await kill();
       await server.stop();
       return server.violations;
     },

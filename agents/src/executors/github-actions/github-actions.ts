@@ -22,6 +22,8 @@ import { awaitRun, earliestOf, GLANCE, look, type Sought } from './run-search.js
 const CANCEL_MS = { looksEvery: 2_000, grace: 30_000, max: 100_000 };
 /** After its end, a run's jobs and logs are read for so long at most: the outcome waits for it. */
 const AFTERMATH_MS = { usual: 60_000, ending: 3_000 };
+/** What may have begun is looked for so long after the run was to end: whoever then cancels it can tell how it really ended. */
+const LOOK_ON_MS = 15_000;
 /** What clocks and GitHub's rounding to seconds may differ between a dispatch and its run. */
 const BEFORE_DISPATCH_MS = 120_000;
 /** Sessions are caches: those of credentials that were replaced may go. */
@@ -73,7 +75,7 @@ export class GithubActionsExecutor implements Executor {
 
   async observe(run: Run): Promise<Observation> {
     const open = this.open(run);
-    const asking = askingOf(run, run.ending);
+    const asking = askingOf(run, this.lookingOn(run));
     const noted = notedRun(run);
     const seen = noted === undefined ? await this.find(run, open, asking) : await this.read(open, noted, asking);
     if (!seen) return 'notStarted';
@@ -155,7 +157,7 @@ export class GithubActionsExecutor implements Executor {
       }
       doubt = `GitHub may have taken the dispatch (${error.message})`;
     }
-    const { found, untold } = await awaitRun(open, since, asking, this.time).catch((error: unknown) => {
+    const { found, untold } = await awaitRun(open, since, askingOf(run, this.lookingOn(run)), this.time).catch((error: unknown) => {
       // What is refused now says nothing of what was begun before.
       throw error instanceof Refused ? new Error(`${cleanText(doubt, 500)}, and its run could not be looked up: ${error.message}`) : error;
     });
@@ -163,6 +165,17 @@ export class GithubActionsExecutor implements Executor {
     throw new Error(
       `${cleanText(doubt, 500)}, and no run of ${config.workflow} named with ${run.id} appeared within a minute${untold === undefined ? `; its run-name must hold \${{ inputs.${config.jobInput} }}` : `: ${untold}`}`,
     );
+  }
+
+  /** Fires when the run is to end and has had its time to be found. */
+  private lookingOn(run: Run): AbortSignal {
+    const over = new AbortController();
+    const arm = (): void => {
+      if (!run.signal.aborted) this.time.timers.after(LOOK_ON_MS, () => over.abort());
+    };
+    if (run.ending.aborted) arm();
+    else run.ending.addEventListener('abort', arm, { once: true });
+    return AbortSignal.any([run.signal, over.signal]);
   }
 
   /** The run in GitHub, once the list had the time to show it. Throws where it can't be told that there is none. */

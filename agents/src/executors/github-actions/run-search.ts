@@ -107,7 +107,7 @@ export async function awaitRun(
     }
     const waitMs = LOOKS_AFTER_MS[Math.min(looks, LOOKS_AFTER_MS.length - 1)] as number;
     asking.waiting(`looking in GitHub for a run of ${sought.config.workflow} named with ${sought.runId}`);
-    await pause(timers, Math.min(waitMs, until - clock.monotonic() + 1), asking.signal);
+    await pause(timers, Math.min(waitMs, Math.max(0, until - clock.monotonic())), asking.signal);
     if (asking.signal.aborted) throw new Interrupted();
   }
 }

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
-const FOLDERS = ['libs', 'services', 'agents', 'cli', 'bench'];
+const FOLDERS = ['libs', 'services', 'agents', 'cli', 'bench', 'test/executor-kit'];
 const stamp = path.join(root, 'dist', '.built');
 
 const hash = createHash('sha256').update(fs.readFileSync(path.join(root, '.swcrc')));

@@ -61,7 +61,6 @@ async function ask(operation, request) {
 }
 
 // Reports: numbered, in a file before they are sent, sent in order until the stream has them.
-
 function say(state, verb, more = {}) {
   if (state.stopped || state.finished) return;
   state.n += 1;
@@ -97,7 +96,6 @@ async function send(state) {
 }
 
 // Runs: begun once, followed by whichever life of this agent is there, ended when asked.
-
 async function run(state) {
   const { grant } = state;
   const directory = runDirectory(state);
@@ -161,7 +159,6 @@ function isAlive(pid) {
 }
 
 // The controller: invitations are pulled, claimed, and settled; the answer to a renewal is the only command there is.
-
 async function takeJobs() {
   const queue = `SERVICES.API.CONSUMER.MSG.NEXT.JOBS.${pool}_${executor}`;
   const wanted = JSON.stringify({ batch: 1, expires: PULL_MS * 1e6 });
@@ -201,6 +198,7 @@ function hold(state) {
   void run(state);
 }
 
+/** True when the controller has answered. */
 async function renew() {
   const answers = await ask('renew', { jobs: heldJobs() });
   for (const { job, go } of answers.jobs) {
@@ -212,13 +210,13 @@ async function renew() {
       forget(state);
     }
   }
+  return true;
 }
 
-const renewQuietly = () => renew().catch(() => undefined);
+const renewQuietly = () => renew().catch(() => false);
 const heldJobs = () => [...held.values()].map(({ grant }) => ({ job: grant.job, epoch: grant.epoch }));
 
 function beat() {
-  const jobs = heldJobs();
   const said = {
     agent,
     pool,
@@ -228,7 +226,7 @@ function beat() {
     labels: {},
     executors: [executor],
     capacity: CAPACITY,
-    jobs,
+    jobs: heldJobs(),
   };
   if (!nc.isClosed()) nc.publish(`slipway.agt.${agent}.hb`, JSON.stringify(said));
 }
@@ -238,12 +236,7 @@ for (const file of fs.readdirSync(jobsDirectory).filter((name) => name.endsWith(
   const state = JSON.parse(fs.readFileSync(path.join(jobsDirectory, file), 'utf8'));
   held.set(state.grant.job, { ...state, sending: false });
 }
-for (let known = held.size === 0; !known;) {
-  known = await renew().then(
-    () => true,
-    () => pause(1_000),
-  );
-}
+while (held.size > 0 && !(await renewQuietly())) await pause(1_000);
 for (const state of held.values()) {
   if (state.pending.length > 0) void send(state);
   if (!state.finished) void run(state);

@@ -22,6 +22,12 @@ interface ApiDocument {
   paths: Record<string, Record<string, Operation | Parameter[]>>;
 }
 
+interface Route {
+  path: string;
+  pattern: RegExp;
+  literals: number;
+}
+
 export interface SeenExchange {
   method: string;
   /** Below the API's base, as the document writes its paths. */
@@ -37,22 +43,34 @@ export interface SeenExchange {
  * only, since the vendors' own examples lack some.
  */
 export class VendorContract {
-  private readonly document: ApiDocument;
+  private read: { document: ApiDocument; routes: Route[] } | undefined;
   private readonly ajv = new Ajv({ strict: false, allErrors: true, logger: false, coerceTypes: false });
   private readonly coercing = new Ajv({ strict: false, logger: false, coerceTypes: 'array' });
   private readonly compiled = new Map<string, ValidateFunction>();
-  private readonly routes: { path: string; pattern: RegExp; literals: number }[];
 
-  /** `file`: of vendor-openapi/. */
-  constructor(file: string) {
-    const url = new URL(`../../vendor-openapi/${file}`, import.meta.url);
-    this.document = JSON.parse(readFileSync(url, 'utf8')) as ApiDocument;
+  /** `file`: of vendor-openapi/; read when it is first asked, since the documents are not where the testkit is built to. */
+  constructor(private readonly file: string) {
     for (const ajv of [this.ajv, this.coercing]) addFormats.default(ajv);
-    this.routes = Object.keys(this.document.paths).map((path) => ({
+  }
+
+  private get document(): ApiDocument {
+    return this.load().document;
+  }
+
+  private get routes(): Route[] {
+    return this.load().routes;
+  }
+
+  private load(): { document: ApiDocument; routes: Route[] } {
+    if (this.read) return this.read;
+    const document = JSON.parse(readFileSync(new URL(`../../vendor-openapi/${this.file}`, import.meta.url), 'utf8')) as ApiDocument;
+    const routes = Object.keys(document.paths).map((path) => ({
       path,
       pattern: new RegExp(`^${path.replace(/[.*+?^$()|[\]\\]/g, '\\$&').replace(/\{[^}]+\}/g, '([^/]+)')}$`),
       literals: path.split('/').filter((part) => !part.startsWith('{')).length,
     }));
+    this.read = { document, routes };
+    return this.read;
   }
 
   /** What of this request the document does not know. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { GithubServer, type StandInRun } from '@slipway/testkit';
+import { GithubServer, TerraformCloudServer, type StandInRun } from '@slipway/testkit';
 import { FaultMesh } from '../faults/fault-mesh.js';
 import type { Program } from '../faults/program.js';
 import { atOnce, shop } from '../faults/shop-documents.js';
@@ -30,21 +30,41 @@ const byGithub = (name: string, github: GithubServer, more: object = {}): object
   },
 });
 
+const byTerraformCloud = (server: string): object => ({
+  kind: 'Deployment',
+  name: 'network',
+  system: 'shop',
+  resources: 'resource.identifier == "host-01"',
+  pool: 'par',
+  executor: {
+    type: 'terraform-cloud',
+    server,
+    token: 'env:TFC_TOKEN',
+    organization: 'acme',
+    workspace: { name: 'network-{{ resource.identifier }}' },
+    variables: [{ key: 'image', category: 'terraform', value: '{{ version.tag }}' }],
+  },
+});
+
 describe('deployments that vendors carry out', () => {
   let mesh: FaultMesh;
   let github: GithubServer;
+  let terraform: TerraformCloudServer;
   let agent: Program;
 
   beforeAll(async () => {
-    [mesh, github] = await Promise.all([FaultMesh.start(), new GithubServer().start()]);
+    [mesh, github, terraform] = await Promise.all([FaultMesh.start(), new GithubServer().start(), new TerraformCloudServer().start()]);
     github.tokens.set(TOKEN, 'write');
     await mesh.apply(...shop(2), atOnce);
-    agent = await mesh.startAgent('par-1', { executors: ['github-actions'], env: { GITHUB_TOKEN: TOKEN, WRONG_TOKEN: 'ghp_wrong-token' } });
+    agent = await mesh.startAgent('par-1', {
+      executors: ['github-actions', 'terraform-cloud'],
+      env: { GITHUB_TOKEN: TOKEN, WRONG_TOKEN: 'ghp_wrong-token', TFC_TOKEN: 'tfc-token' },
+    });
   }, 120_000);
 
   afterAll(async () => {
     await mesh.stop();
-    await github.stop();
+    await Promise.all([github.stop(), terraform.stop()]);
   }, 60_000);
 
   const runsOf = (version: string): StandInRun[] => github.runs.filter(({ inputs }) => inputs['version'] === version);
@@ -115,7 +135,25 @@ describe('deployments that vendors carry out', () => {
     expect(agent.said('ghp_')).toBe(false);
   }, 120_000);
 
-  it('what the agent asked for is as the vendor’s document has it', () => {
-    expect(github.violations).toEqual([]);
+  it('a plan waits for a person, whose word through Slipway applies it there', async () => {
+    terraform.addWorkspace('network-host-01');
+    await mesh.apply(byTerraformCloud(terraform.url));
+    await mesh.publish('network', { tag: '1.0.0' });
+    const asked = await mesh.come(
+      'the inbox tells of the plan',
+      async () => (await mesh.ask('scheduler.inbox', {})).items.find((item) => item.deployment === 'network'),
+      DEADLINE_MS,
+    );
+    expect(JSON.stringify(asked)).toContain('slipway confirm');
+    const [waiting] = await jobs('network');
+    expect(waiting?.state).toBe('actionRequired');
+    await mesh.ask('scheduler.confirm', { job: waiting?.id ?? '', reason: 'read it' });
+    await mesh.runs('network', 'production', '1.0.0', 1, DEADLINE_MS);
+    expect(terraform.runs).toHaveLength(1);
+    expect(terraform.named('network-host-01').variables).toMatchObject([{ key: 'image', value: '1.0.0' }]);
+  }, 120_000);
+
+  it('what the agent asked for is as the vendors’ documents have it', () => {
+    expect([...github.violations, ...terraform.violations]).toEqual([]);
   });
 });

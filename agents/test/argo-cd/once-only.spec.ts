@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { commitOf, eventually } from '@slipway/testkit';
+import { Refused } from '../../src/executors/executor.js';
 import { Interrupted } from '../../src/vendor/failures.js';
 import { ArgoCdBench, messagesOf, said } from './argo-cd-bench.js';
 
@@ -171,6 +172,34 @@ describe('executor argo-cd, once only', () => {
     bench.server.syncedBy('alice', 'checkout');
     expect(await agent.cancel(run)).toBe(true);
     expect(bench.server.count('DELETE', /operation/)).toBe(1);
+  });
+
+  it('does not say that nothing was begun, or that all is stopped, when auto-sync will deploy the spec it wrote', async () => {
+    bench = await ArgoCdBench.open({ pace: 'by hand', hurry: 100 });
+    const app = bench.server.have('checkout', { spec: AUTO });
+    bench.server.denied.add('sync');
+    const refused = bench.agent().start(bench.run(CHANGE));
+    await expect(refused).rejects.not.toBeInstanceOf(Refused);
+    await expect(refused).rejects.toThrow(/auto-sync may deploy the spec, .*the token may not do this/);
+    bench.server.denied.clear();
+    bench.server.denied.add('update');
+    await expect(bench.agent().start(bench.run({ sourceChanges: [{ targetRevision: 'v2' }] }))).rejects.toBeInstanceOf(Refused);
+    bench.server.denied.clear();
+
+    bench.server.closedWindow = { kind: 'deny', schedule: '0 22 * * *', duration: '9h' };
+    const [agent, run] = [bench.agent(), bench.run({ sourceChanges: [{ targetRevision: 'v1.3.0' }] }, { job: 'j2' })];
+    const started = agent.start(run);
+    await said(run, /until a sync window/);
+    run.end.abort();
+    await expect(started).rejects.toThrow(Interrupted);
+    expect(await agent.cancel(run)).toBe(false);
+    // Taken up by auto-sync meanwhile, it can be stopped.
+    bench.server.controller.notice(app);
+    bench.server.controller.takeUp(app);
+    const cancelled = agent.cancel(run);
+    await eventually('it is terminated', () => app.status['operationState'].phase === 'Terminating');
+    bench.server.controller.finish(app, 'Failed', { message: 'Operation terminated' });
+    expect(await cancelled).toBe(true);
   });
 
   it('goes back by the history where the config says so and auto-sync is off, and by a sync otherwise', async () => {

@@ -7,7 +7,7 @@ import type { VendorClients } from '../../vendor/vendor-clients.js';
 import { type Executor, type Observation, type Outcome, type Reach, Refused, type Run } from '../executor.js';
 import { ArgoCdApi, argoCdClient, ArgoCdError, CODE } from './api.js';
 import { describeDiff } from './application-diff.js';
-import { lastOperation, revisionsOf, timeOf, type Application, type SeenOperation } from './application.js';
+import { autoSyncs, lastOperation, revisionsOf, timeOf, type Application, type SeenOperation } from './application.js';
 import { beganBefore, isAutoSyncOfSpec, isRollback, NOTE, ownOperation, type ArgoRun } from './argo-run.js';
 import { Beginning, SHOWS_WITHIN_MS } from './beginning.js';
 import { childrenOf } from './children.js';
@@ -148,7 +148,8 @@ export class ArgoCdExecutor implements Executor {
         if (error instanceof ArgoCdError && error.code === CODE.notFound) return undefined;
         throw error;
       });
-      const own = app && ownOperation(argo, app);
+      const own = app && (ownOperation(argo, app) ?? this.takenUpByAutoSync(argo, app));
+      if (!own && app && this.leftToAutoSync(argo, app)) return false;
       if (!own || own.over) {
         if (own || run.clock.monotonic() >= certainAt) return true;
       } else if (!asked || own.state?.phase !== 'Terminating') {
@@ -159,6 +160,20 @@ export class ArgoCdExecutor implements Executor {
       await pause(run.timers, STOP_LOOK_EVERY_MS, over);
     }
     return false;
+  }
+
+  /** Auto-sync is bringing about the spec that this run wrote: that is stopped like an operation of its own. */
+  private takenUpByAutoSync({ run }: ArgoRun, app: Application): SeenOperation | undefined {
+    const last = lastOperation(app);
+    if (run.notes[NOTE.written] !== true || !last || last.over || !isAutoSyncOfSpec(last, app)) return undefined;
+    run.note(NOTE.accepted, revisionsOf(last.operation.sync).join());
+    return last;
+  }
+
+  /** The spec that this run wrote is there and not deployed: auto-sync will do so when it may. */
+  private leftToAutoSync({ run, config }: ArgoRun, app: Application): boolean {
+    if (run.notes[NOTE.written] !== true || !autoSyncs(app.spec) || app.status.sync?.status === 'Synced') return false;
+    return isDeepStrictEqual(app.spec, wantedSpec(config, app));
   }
 
   private async terminate({ api, run }: ArgoRun): Promise<void> {

@@ -24,7 +24,7 @@ export interface ArgoRun {
 /**
  * What the run notes. Only a cache: another agent has none of it.
  * `sent`: a request to begin an operation was `sent` and its answer is not known, or it was `taken`.
- * `accepted`: the revisions of an operation of auto-sync that stands for ours. `rolledBackTo`: the entry of the history we asked for.
+ * `written`: the spec was changed while auto-sync is on. `accepted`: the revisions of an operation of auto-sync that stands for ours. `rolledBackTo`: the entry of the history we asked for.
  * `begunAt`: when the controller took our operation up, as its history has it. `stopped`: we had it terminated. `finished`: what came of our operation, which a later one replaces in the Application.
  */
 export const NOTE = {
@@ -32,6 +32,7 @@ export const NOTE = {
   begunAt: 'begunAt',
   accepted: 'accepted',
   rolledBackTo: 'rolledBackTo',
+  written: 'written',
   stopped: 'stopped',
   finished: 'finished',
 } as const;

@@ -4,7 +4,7 @@ import { pause } from '../../timers.js';
 import { Ambiguous, Interrupted, NotSent } from '../../vendor/failures.js';
 import { Refused } from '../executor.js';
 import { ArgoCdError, CODE, type SyncWindows } from './api.js';
-import { initiatorOf, lastOperation, revisionsOf, RUN_INFO, type Application } from './application.js';
+import { autoSyncs, initiatorOf, lastOperation, revisionsOf, RUN_INFO, type Application } from './application.js';
 import { isAutoSyncOfSpec, NOTE, ownOperation, type ArgoRun } from './argo-run.js';
 import { Changes } from './changes.js';
 import { explainRefusal, isSettledRefusal } from './refusals.js';
@@ -36,7 +36,9 @@ export class Beginning {
     try {
       while (!(await this.step())) if (this.argo.run.ending.aborted) throw new Interrupted();
     } catch (error) {
-      throw this.refused(error) ?? error;
+      const refused = error instanceof Refused ? error : this.refused(error);
+      if (!refused || this.argo.run.notes[NOTE.written] !== true) throw refused ?? error;
+      throw new Error(`the sync was refused, but auto-sync may deploy the spec, which had been changed by then: ${refused.message}`);
     } finally {
       this.changes.close();
     }
@@ -80,7 +82,7 @@ export class Beginning {
 
   /** Make the spec what it is to be; only what differs is written, and by each life at most once. */
   private async write(before: Application | undefined): Promise<Application> {
-    const { api, config } = this.argo;
+    const { config } = this.argo;
     if (before && (this.written || this.rollsBackByHistory(before))) return before;
     const spec = wantedSpec(config, before);
     const differs = !before || !isDeepStrictEqual(before.spec, spec);
@@ -90,11 +92,22 @@ export class Beginning {
         `the Application ${this.name} belongs to the ApplicationSet ${owner.name}, which would undo the change of its spec; change what the ` +
           'ApplicationSet generates, or sync with revision alone',
       );
-    let app = before;
-    if (config.template && (!owner || !before)) app = await api.upsert(manifestOf(config, before));
-    else if (differs) app = await api.patch({ spec } as JsonObject);
+    const manifest = config.template && (!owner || !before) ? manifestOf(config, before) : undefined;
+    const app = manifest || differs ? await this.send(manifest, spec, differs) : before;
     this.written = true;
     return app!;
+  }
+
+  /** From here on auto-sync, where it is on, does what was asked, whatever becomes of the sync. */
+  private async send(manifest: JsonObject | undefined, spec: JsonObject, differs: boolean): Promise<Application> {
+    const { api, run } = this.argo;
+    if (differs && autoSyncs(spec)) run.note(NOTE.written, true);
+    try {
+      return await (manifest ? api.upsert(manifest) : api.patch({ spec }));
+    } catch (error) {
+      if (error instanceof ArgoCdError && error.fromArgoCd && run.notes[NOTE.written] !== undefined) run.note(NOTE.written, false);
+      throw error;
+    }
   }
 
   private rollsBackByHistory(app: Application): boolean {

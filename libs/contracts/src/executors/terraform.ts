@@ -42,7 +42,7 @@ export const terraformExecutorSchema = z
     /** The workspace, which must exist; `default` by default. */
     workspace: z
       .string()
-      .regex(/^[\w.~-]+$/, 'is not a name of a workspace; write letters, digits, - _ . ~')
+      .regex(/^[\w.~][\w.~-]*$/, 'is not a name of a workspace; write letters, digits, - _ . ~, and no - first')
       .optional(),
     /** Make the workspace when it does not exist. */
     createWorkspace: z.boolean().optional(),

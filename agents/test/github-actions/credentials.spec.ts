@@ -18,9 +18,9 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  const { violations } = bench.server;
+  const { violations, warnings } = bench.server;
   await bench.close();
-  expect(violations).toEqual([]);
+  expect([...violations, ...warnings]).toEqual([]);
 });
 
 /** With these credentials instead of a token. */

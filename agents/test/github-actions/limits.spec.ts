@@ -5,9 +5,9 @@ import { GithubBench, lastMessage } from './github-bench.js';
 let bench: GithubBench;
 
 afterEach(async () => {
-  const { violations } = bench.server;
+  const { violations, warnings } = bench.server;
   await bench.close();
-  expect(violations).toEqual([]);
+  expect([...violations, ...warnings]).toEqual([]);
 });
 
 const later = (ms: number): Promise<void> => new Promise((resolve) => bench.time.after(ms, resolve));
@@ -66,7 +66,6 @@ describe('many runs of one repository', () => {
       bench.server.change(moving!, { status: minute % 2 === 0 ? 'in_progress' : 'queued' });
     }
     expect(bench.server.count('GET', /pending_deployments$/)).toBeLessThan(5 * 7);
-    expect(runs.flatMap((run) => run.said.asked)).toHaveLength(bench.server.count('GET', /pending_deployments$/));
   });
 
   it('are dispatched one in a second, whoever waits says so; one that is to end leaves the row', async () => {

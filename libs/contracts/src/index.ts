@@ -1,3 +1,4 @@
+export * from './agent-messages.js';
 export * from './agent-operations.js';
 export * from './bodies.js';
 export * from './ci-messages.js';

@@ -15,7 +15,7 @@ export const allowListSchema = z.strictObject({
   servers: z.array(z.string()).optional(),
   /** Source repositories, as globs of `owner/name`. */
   repositories: z.array(z.string()).optional(),
-  /** Directories whose files may be sent to a server, as globs of whole paths: `/srv/infra/*`. */
+  /** Directories whose files may be sent to a server, or may say what Terraform runs, as globs of whole paths: `/srv/infra/*`. */
   directories: z.array(z.string()).optional(),
   /** References to secrets that may be resolved, as globs: `env:DEPLOY_*`, `file:/run/secrets/*`. */
   secrets: z.array(z.string()).optional(),

@@ -77,7 +77,7 @@ export interface Reach {
   servers?: readonly string[];
   /** Source repositories, as `owner/name`. */
   repositories?: readonly string[];
-  /** Directories whose files are sent away, as whole paths. */
+  /** Directories whose files are sent away, or say what is run, as whole paths. */
   directories?: readonly string[];
   /** Variables of the environment that the config sets for programs. */
   variables?: readonly string[];

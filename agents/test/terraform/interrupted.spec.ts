@@ -214,3 +214,7 @@ it.each([
 ])('the allow-list sees %s as the repository %s', (module, repository) => {
   expect(site.executor.reaches({ type: 'terraform', module }).repositories).toEqual([repository]);
 });
+
+it('the allow-list sees the directory that says what is run', () => {
+  expect(site.executor.reaches({ type: 'terraform', directory: '/srv/infra/../infra/net' }).directories).toEqual(['/srv/infra/net']);
+});

@@ -60,10 +60,11 @@ export class TerraformExecutor implements Executor {
   }
 
   reaches(config: JobSpec['executor']): Reach {
-    const { program, module, env, secrets } = terraformExecutorSchema.parse(config);
+    const { program, directory, module, env, secrets } = terraformExecutorSchema.parse(config);
     return {
       programs: [programName(program, env?.['PATH'] ?? this.passed['PATH'] ?? '')],
       repositories: module === undefined ? [] : [repositoryOf(module)],
+      directories: directory === undefined ? [] : [path.resolve(directory)],
       variables: Object.keys({ ...env, ...secrets }),
     };
   }

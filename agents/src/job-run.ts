@@ -183,10 +183,23 @@ class ExecutorRun {
     if (held.stopped.signal.aborted) return undefined;
     const message = because === 'timedOut' ? `stopped after ${limitMs / 1_000} s` : 'stopped when it was cancelled';
     if (!confirmed) return { verb: 'unknown' as const, message: `it could not be confirmed that the run was stopped (${because})` };
-    const ended = await Promise.race([living, pause(parts.timers, END_AFTER_CANCEL_MS, over.signal).then(() => undefined)]);
+    const outcome = this.following ? living : this.outcomeOfBegun();
+    const ended = await Promise.race([outcome, pause(parts.timers, END_AFTER_CANCEL_MS, over.signal).then(() => undefined)]);
     if (!ended) return { verb: because, message };
     // A system knows only that it was stopped; why is known here.
     return ended.verb === 'cancelled' ? { ...ended, verb: because, message: ended.message || message } : ended;
+  }
+
+  /** It was to end before it was followed: what had been begun all the same may have ended by itself first. */
+  private async outcomeOfBegun(): Promise<Outcome | undefined> {
+    const { executor, run } = this;
+    try {
+      const seen = await executor.observe(run);
+      return seen === 'notStarted' || seen === 'unknown' ? undefined : await executor.follow(run);
+    } catch {
+      // That it does not go on is certain, and all that can be told.
+      return undefined;
+    }
   }
 
   /** Observe where something may have begun, else start; then follow. Never rejects; undefined when the run was to end first. */

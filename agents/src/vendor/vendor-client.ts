@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
+import { getCACertificates } from 'node:tls';
 import { SlipwayError, type Json } from '@slipway/core';
 import { EnvHttpProxyAgent, request, type Dispatcher } from 'undici';
 import { Ambiguous, failureOf, Interrupted, NotSent } from './failures.js';
@@ -215,10 +216,10 @@ export function retryAfter({ headers }: Pick<VendorAnswer, 'headers'>): number |
   return Number.isNaN(at) || Number.isNaN(now) ? undefined : Math.max(0, at - now);
 }
 
-/** The certificates in a `caFile`. Throws `agent.caFile.unreadable`. */
-export function readCa(file: string): string {
+/** The certificates in a `caFile`, beside those that are trusted anyway. Throws `agent.caFile.unreadable`. */
+export function readCa(file: string): string[] {
   try {
-    return readFileSync(file, 'utf8');
+    return [...getCACertificates('default'), readFileSync(file, 'utf8')];
   } catch (error) {
     throw new SlipwayError({
       code: 'agent.caFile.unreadable',

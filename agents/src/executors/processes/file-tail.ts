@@ -8,6 +8,8 @@ const BACKLOG_BYTES_MAX = 1_048_576;
 const BACKLOG_KEEP_BYTES = 131_072;
 /** A file read past this is cut, so that a flood does not fill the disk; the program appends, so it goes on writing at the new end. */
 const FILE_BYTES_MAX = 4 * 1_048_576;
+/** A program that never pauses is cut in the middle of its words after so many tries to keep up. */
+const CUT_TRIES = 4;
 
 /** Gives the text of one output file of a program while it grows. */
 export class FileTail {
@@ -26,24 +28,43 @@ export class FileTail {
   async read(all: boolean): Promise<void> {
     this.file ??= await open(this.path, 'r').catch(() => undefined);
     if (!this.file) return;
-    let { size } = await this.file.stat();
+    const { size } = await this.file.stat();
     if (size < this.offset) this.offset = 0;
-    if (size - this.offset > BACKLOG_BYTES_MAX) {
-      const skipped = size - this.offset - BACKLOG_KEEP_BYTES;
-      this.run.output.lose(skipped);
-      this.offset += skipped;
-    }
+    if (size - this.offset > BACKLOG_BYTES_MAX) this.skipTo(size - BACKLOG_KEEP_BYTES);
+    await this.readTo(this.file, size, all);
+    if (this.offset > FILE_BYTES_MAX || size > 2 * FILE_BYTES_MAX) await this.cut(this.file, all);
+  }
+
+  private async readTo(file: FileHandle, size: number, all: boolean): Promise<void> {
     while (this.offset < size && (all || this.run.output.ready())) {
-      const { bytesRead, buffer } = await this.file.read(Buffer.allocUnsafe(READ_BYTES), 0, READ_BYTES, this.offset);
+      const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(READ_BYTES), 0, READ_BYTES, this.offset);
       if (bytesRead === 0) break;
       this.offset += bytesRead;
       this.take(this.decoder.write(buffer.subarray(0, bytesRead)));
     }
-    if (this.offset > FILE_BYTES_MAX || size > 2 * FILE_BYTES_MAX) {
-      ({ size } = await this.file.stat());
-      this.run.output.lose(Math.max(0, size - this.offset));
+  }
+
+  private skipTo(offset: number): void {
+    this.run.output.lose(offset - this.offset);
+    this.offset = offset;
+  }
+
+  /** Empty the file once it is read: what the program wrote meanwhile may be its last words. */
+  private async cut(file: FileHandle, all: boolean): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      const { size } = await file.stat();
+      const behind = size - this.offset;
+      if (behind > 0 && tries < CUT_TRIES) {
+        if (behind > BACKLOG_KEEP_BYTES) this.skipTo(size - BACKLOG_KEEP_BYTES);
+        await this.readTo(file, size, all);
+        continue;
+      }
+      // A log that takes nothing now gets it later, as long as the file does not grow without end.
+      if (behind > 0 && size <= 2 * FILE_BYTES_MAX) return;
+      if (behind > 0) this.run.output.lose(behind);
       await truncate(this.path, 0);
       this.offset = 0;
+      return;
     }
   }
 

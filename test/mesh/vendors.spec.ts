@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { GithubServer, TerraformCloudServer, type StandInRun } from '@slipway/testkit';
+import { ArgoCdServer, GithubServer, QUICK, type StandInRun } from '@slipway/testkit';
 import { FaultMesh } from '../faults/fault-mesh.js';
 import type { Program } from '../faults/program.js';
 import { atOnce, shop } from '../faults/shop-documents.js';
@@ -30,41 +30,50 @@ const byGithub = (name: string, github: GithubServer, more: object = {}): object
   },
 });
 
-const byTerraformCloud = (server: string): object => ({
-  kind: 'Deployment',
-  name: 'network',
-  system: 'shop',
-  resources: 'resource.identifier == "host-01"',
-  pool: 'par',
-  executor: {
-    type: 'terraform-cloud',
-    server,
-    token: 'env:TFC_TOKEN',
-    organization: 'acme',
-    workspace: { name: 'network-{{ resource.identifier }}' },
-    variables: [{ key: 'image', category: 'terraform', value: '{{ version.tag }}' }],
-  },
-});
+/** An Application of Argo CD that is measured there afterwards, and goes back when it is bad. */
+const byArgoCd = (server: string): object[] => {
+  const there = { server, token: 'env:ARGOCD_TOKEN', application: { name: 'web', project: 'shop' } };
+  return [
+    {
+      kind: 'Deployment',
+      name: 'web',
+      system: 'shop',
+      resources: 'resource.identifier == "host-01"',
+      pool: 'par',
+      executor: { type: 'argo-cd', ...there, sourceChanges: [{ targetRevision: 'v{{ version.tag }}' }] },
+      verification: [
+        {
+          metric: 'healthy',
+          provider: { type: 'argoCdHealth', ...there },
+          interval: '1s',
+          count: 4,
+          successCondition: 'result.health == "Healthy"',
+        },
+      ],
+    },
+    { kind: 'Policy', name: 'web-goes-back', selector: 'deployment.name == "web"', rules: [{ rollback: { on: ['verificationFailure'] } }] },
+  ];
+};
 
 describe('deployments that vendors carry out', () => {
   let mesh: FaultMesh;
   let github: GithubServer;
-  let terraform: TerraformCloudServer;
+  let argo: ArgoCdServer;
   let agent: Program;
 
   beforeAll(async () => {
-    [mesh, github, terraform] = await Promise.all([FaultMesh.start(), new GithubServer().start(), new TerraformCloudServer().start()]);
+    [mesh, github, argo] = await Promise.all([FaultMesh.start(), new GithubServer().start(), new ArgoCdServer({ pace: QUICK }).start()]);
     github.tokens.set(TOKEN, 'write');
     await mesh.apply(...shop(2), atOnce);
     agent = await mesh.startAgent('par-1', {
-      executors: ['github-actions', 'terraform-cloud'],
-      env: { GITHUB_TOKEN: TOKEN, WRONG_TOKEN: 'ghp_wrong-token', TFC_TOKEN: 'tfc-token' },
+      executors: ['github-actions', 'argo-cd'],
+      env: { GITHUB_TOKEN: TOKEN, WRONG_TOKEN: 'ghp_wrong-token', ARGOCD_TOKEN: 'good-token' },
     });
   }, 120_000);
 
   afterAll(async () => {
     await mesh.stop();
-    await Promise.all([github.stop(), terraform.stop()]);
+    await Promise.all([github.stop(), argo.stop()]);
   }, 60_000);
 
   const runsOf = (version: string): StandInRun[] => github.runs.filter(({ inputs }) => inputs['version'] === version);
@@ -135,25 +144,32 @@ describe('deployments that vendors carry out', () => {
     expect(agent.said('ghp_')).toBe(false);
   }, 120_000);
 
-  it('a plan waits for a person, whose word through Slipway applies it there', async () => {
-    terraform.addWorkspace('network-host-01');
-    await mesh.apply(byTerraformCloud(terraform.url));
-    await mesh.publish('network', { tag: '1.0.0' });
-    const asked = await mesh.come(
-      'the inbox tells of the plan',
-      async () => (await mesh.ask('scheduler.inbox', {})).items.find((item) => item.deployment === 'network'),
+  it('an Application that turns bad while it is measured is brought back to the version before', async () => {
+    argo.have('web');
+    await mesh.apply(...byArgoCd(argo.url));
+    await mesh.publish('web', { tag: '1.0.0' });
+    await mesh.runs('web', 'production', '1.0.0', 1, DEADLINE_MS);
+    const verified = async (version: string): Promise<boolean> =>
+      (await jobs('web')).some((job) => job.kind === 'verify' && job.version === version && job.state === 'succeeded');
+    await mesh.come('1.0.0 is verified', () => verified('1.0.0'), DEADLINE_MS);
+    await mesh.publish('web', { tag: '1.1.0' });
+    await mesh.come(
+      '1.1.0 was deployed',
+      async () => (await jobs('web')).some((job) => job.kind === 'deploy' && job.version === '1.1.0' && job.state === 'succeeded'),
       DEADLINE_MS,
     );
-    expect(JSON.stringify(asked)).toContain('slipway confirm');
-    const [waiting] = await jobs('network');
-    expect(waiting?.state).toBe('actionRequired');
-    await mesh.ask('scheduler.confirm', { job: waiting?.id ?? '', reason: 'read it' });
-    await mesh.runs('network', 'production', '1.0.0', 1, DEADLINE_MS);
-    expect(terraform.runs).toHaveLength(1);
-    expect(terraform.named('network-host-01').variables).toMatchObject([{ key: 'image', value: '1.0.0' }]);
-  }, 120_000);
+    argo.edit('web', (app) => void (app.status['health'] = { status: 'Degraded' }));
+    await mesh.come(
+      'it is back at 1.0.0',
+      async () =>
+        argo.app('web').spec['source'].targetRevision === 'v1.0.0' &&
+        (await mesh.cell('web', 'production'))?.running[0]?.version === '1.0.0',
+      DEADLINE_MS,
+    );
+    expect(argo.count('POST', /\/sync$/)).toBe(3);
+  }, 180_000);
 
   it('what the agent asked for is as the vendors’ documents have it', () => {
-    expect([...github.violations, ...terraform.violations]).toEqual([]);
+    expect([...github.violations, ...argo.violations]).toEqual([]);
   });
 });

@@ -45,6 +45,10 @@ export class HurriedTime implements AgentClock, Timers {
 
   private readonly step = (): void => {
     const now = this.monotonic();
+    if (!this.waiting.some(({ at }) => at <= now)) {
+      this.stepper = setTimeout(this.step, STEP_MS);
+      return;
+    }
     const due = this.waiting.filter(({ at }) => at <= now).sort((a, b) => a.at - b.at);
     this.waiting = this.waiting.filter(({ at }) => at > now);
     this.stepper = this.waiting.length > 0 ? setTimeout(this.step, STEP_MS) : undefined;

@@ -32,7 +32,7 @@ describe('many runs of one repository', () => {
     for (const run of bench.server.runs) bench.server.conclude(run, 'success');
     for (const outcome of await Promise.all(followed)) expect(outcome.verb).toBe('succeeded');
     // Each one's jobs, its log's link and its log.
-    expect(bench.server.requests.length - before - polls.length).toBeLessThan(40 * 3 + 10);
+    expect(bench.server.requests.length - before - polls.length).toBeLessThan(40 * 4);
   });
 
   it('that work have their steps read in turn, a few in a round', async () => {

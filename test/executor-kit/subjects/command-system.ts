@@ -11,19 +11,20 @@ const SECRET = 'hunter2-of-the-program';
 
 /**
  * A program that writes down that it was begun, and ends when it is told. It takes a lock by the run's name, as a program must that several agents
- * may run: between its launch and its first mark nobody but that lock can tell. Whoever comes second ends as the first does.
+ * may run: between its launch and its first mark nobody but that lock can tell. Whoever comes second ends as the first does, and all end once the
+ * story's directory is gone.
  */
 const PROGRAM = `
 run=$BOOK/$SLIPWAY_JOB.$SLIPWAY_ATTEMPT
-mkdir -p "$BOOK"
+mkdir "$BOOK" 2>/dev/null
 mkdir "$run" 2>/dev/null || {
-  while [ ! -e "$run/ended" ] && { [ ! -e "$run/pid" ] || kill -0 "$(cat "$run/pid")" 2>/dev/null; }; do sleep 0.05; done
+  while [ -d "$run" ] && [ ! -e "$run/ended" ] && { [ ! -e "$run/pid" ] || kill -0 "$(cat "$run/pid")" 2>/dev/null; }; do sleep 0.05; done
   exit "$(cat "$run/ended" || echo 1)"
 }
 echo $$ > "$run/pid.new" && mv "$run/pid.new" "$run/pid"
 [ -z "$HOSTILE" ] || sh "$HOSTILE"
 echo working
-while [ ! -e "$run/end" ]; do sleep 0.05; done
+while [ -d "$run" ] && [ ! -e "$run/end" ]; do sleep 0.05; done
 [ "$(cat "$run/end")" = succeeded ] || status=1
 echo "\${status:-0}" > "$run/ended.new" && mv "$run/ended.new" "$run/ended"
 exit \${status:-0}

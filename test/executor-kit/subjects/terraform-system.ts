@@ -12,7 +12,7 @@ const SECRET = 'hunter2-of-the-provider';
 
 /**
  * In the place of Terraform, whose dozen calls for a run are too slow for stories of every instant: says what Terraform says of one resource,
- * writes down that an apply was begun, and ends it when it is told. The real one is tried in agents/test/terraform.
+ * writes down that an apply was begun, and ends it when it is told, or once the story's directory is gone. The real one is tried in agents/test/terraform.
  */
 const PROGRAM = `#!/bin/sh
 run=$BOOK/$SLIPWAY_JOB.$SLIPWAY_ATTEMPT
@@ -28,13 +28,13 @@ case "$1" in
     exit 2 ;;
   show) [ "$2" = -json ] && echo '{}' || echo 'thing.one will be created' ;;
   apply)
-    mkdir -p "$BOOK"
+    mkdir "$BOOK" 2>/dev/null
     echo $$ > "$run.pid.new" && mv "$run.pid.new" "$run.pid"
     echo begun >> "$run.begun"
     say 'thing.one: Plan to create' planned_change ',"change":{"resource":{"addr":"thing.one"},"action":"create"}'
     say 'thing.one: Creating...' apply_start "$hook"
     [ -z "$HOSTILE" ] || sh "$HOSTILE"
-    while [ ! -e "$run.end" ]; do sleep 0.05; done
+    while [ -d "$BOOK" ] && [ ! -e "$run.end" ]; do sleep 0.05; done
     if [ "$(cat "$run.end")" != succeeded ]; then
       say 'thing.one: Creation errored' apply_errored "$hook"
       say 'Error: it broke' diagnostic ',"diagnostic":{"severity":"error","summary":"it broke","detail":""}'

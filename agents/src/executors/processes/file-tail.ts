@@ -51,21 +51,18 @@ export class FileTail {
 
   /** Empty the file once it is read: what the program wrote meanwhile may be its last words. */
   private async cut(file: FileHandle, all: boolean): Promise<void> {
-    for (let tries = 1; ; tries++) {
-      const { size } = await file.stat();
-      const behind = size - this.offset;
-      if (behind > 0 && tries < CUT_TRIES) {
-        if (behind > BACKLOG_KEEP_BYTES) this.skipTo(size - BACKLOG_KEEP_BYTES);
-        await this.readTo(file, size, all);
-        continue;
-      }
-      // A log that takes nothing now gets it later, as long as the file does not grow without end.
-      if (behind > 0 && size <= 2 * FILE_BYTES_MAX) return;
-      if (behind > 0) this.run.output.lose(behind);
-      await truncate(this.path, 0);
-      this.offset = 0;
-      return;
+    let size = 0;
+    for (let tries = 1; tries <= CUT_TRIES; tries++) {
+      ({ size } = await file.stat());
+      if (size <= this.offset) break;
+      if (size - this.offset > BACKLOG_KEEP_BYTES) this.skipTo(size - BACKLOG_KEEP_BYTES);
+      await this.readTo(file, size, all);
     }
+    // A log that takes nothing now gets it later, as long as the file does not grow without end.
+    if (this.offset < size && size <= 2 * FILE_BYTES_MAX) return;
+    if (this.offset < size) this.run.output.lose(size - this.offset);
+    await truncate(this.path, 0);
+    this.offset = 0;
   }
 
   async close(): Promise<void> {
